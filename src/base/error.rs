@@ -1,0 +1,159 @@
+//! One error for the whole house: what the caller did, or what we did.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Serialize;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A way of saying no. Its `key` is the contract with callers; the texts may change.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub status: u16,
+    pub key: &'static str,
+    pub detail: &'static str,
+}
+
+/// What was wrong with one member of the input: its path, a stable key and a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct FieldError {
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub path: String,
+    pub key: Cow<'static, str>,
+    pub detail: Cow<'static, str>,
+}
+
+#[derive(Debug)]
+pub struct Refused {
+    pub refusal: &'static Refusal,
+    /// Takes the place of the refusal's own sentence. Never holds what the caller sent.
+    pub detail: Option<Cow<'static, str>>,
+    pub errors: Vec<FieldError>,
+    pub retry_after: Option<u64>,
+    /// For the audit and the log only: why, in one word that must not reach the caller.
+    pub reason: Option<&'static str>,
+}
+
+pub enum Error {
+    Refused(Box<Refused>),
+    /// What the gate saw of actor, session or tenant moved before the write began:
+    /// the request is authenticated and authorised afresh and its event runs once more.
+    Stale,
+    /// Opaque outside, logged once at the edge.
+    Internal(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(cause.into())
+    }
+
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Refused(refused) => refused.refusal.key,
+            Self::Stale => STALE.key,
+            Self::Internal(_) => INTERNAL.key,
+        }
+    }
+
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Refused(refused) => refused.refusal.status,
+            Self::Stale => STALE.status,
+            Self::Internal(_) => INTERNAL.status,
+        }
+    }
+
+    pub fn is(&self, refusal: &'static Refusal) -> bool {
+        self.key() == refusal.key
+    }
+}
+
+impl Refusal {
+    pub fn error(&'static self) -> Error {
+        Error::Refused(Box::new(self.refused()))
+    }
+
+    /// The caller gets the plain refusal; audit and log also get the one-word reason.
+    pub fn because(&'static self, reason: &'static str) -> Error {
+        Error::Refused(Box::new(Refused { reason: Some(reason), ..self.refused() }))
+    }
+
+    pub fn saying(&'static self, detail: impl Into<Cow<'static, str>>) -> Error {
+        Error::Refused(Box::new(Refused { detail: Some(detail.into()), ..self.refused() }))
+    }
+
+    pub fn retry_after(&'static self, seconds: u64) -> Error {
+        Error::Refused(Box::new(Refused { retry_after: Some(seconds.max(1)), ..self.refused() }))
+    }
+
+    pub fn with(&'static self, errors: Vec<FieldError>) -> Error {
+        Error::Refused(Box::new(Refused { errors, ..self.refused() }))
+    }
+
+    fn refused(&'static self) -> Refused {
+        Refused { refusal: self, detail: None, errors: Vec::new(), retry_after: None, reason: None }
+    }
+}
+
+impl From<&'static Refusal> for Error {
+    fn from(refusal: &'static Refusal) -> Self {
+        refusal.error()
+    }
+}
+
+impl FieldError {
+    pub fn new(path: impl Into<String>, key: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { path: path.into(), key: key.into(), detail: detail.into() }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(r) => write!(
+                f,
+                "{} ({}){}",
+                r.refusal.key,
+                r.refusal.status,
+                r.reason.map(|r| format!(": {r}")).unwrap_or_default()
+            ),
+            Self::Stale => f.write_str("stale"),
+            Self::Internal(cause) => write!(f, "internal: {cause}"),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Declares a room's refusals as constants, and lists them in `ALL` for the generated docs/errors.md.
+#[macro_export]
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident = $status:literal $key:literal $detail:literal;)*) => {
+        $($(#[$doc])* pub static $name: $crate::base::Refusal =
+            $crate::base::Refusal { status: $status, key: $key, detail: $detail };)*
+        pub static ALL: &[&$crate::base::Refusal] = &[$(&$name),*];
+    };
+}
+
+refusals! {
+    INTERNAL = 500 "error.server.internal" "Something went wrong on our side. The request id finds it in the log.";
+    STALE = 409 "error.server.conflict" "Something this request relied on changed while it ran. Send it again.";
+    NOT_FOUND = 404 "error.server.notFound" "There is nothing here.";
+    METHOD_NOT_ALLOWED = 405 "error.server.methodNotAllowed" "This path does not take this method.";
+    UNPARSABLE = 400 "error.server.unsupportedBodyFormat" "The body could not be read as JSON.";
+    UNSUPPORTED_MEDIA_TYPE = 415 "error.server.unsupportedMediaType" "Send the body as application/json in UTF-8.";
+    TOO_LARGE = 413 "error.server.maxFieldSize" "The request is larger than this route takes.";
+    INVALID = 422 "validator.error" "Some members of the input are not valid; see `errors`.";
+    INVALID_ENCODING = 400 "router.param.invalidEncoding" "The path or query holds characters that are not valid UTF-8 or percent-encoding.";
+    RATE_LIMITED = 429 "server.internal.rateLimit" "Too many requests. Wait as long as Retry-After says.";
+    BUSY = 503 "error.server.busy" "The server is at its limit. Try again after Retry-After seconds.";
+}

@@ -1,0 +1,1 @@
+//! What owns something with a life, and the handle that it lends to events.

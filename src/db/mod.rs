@@ -1,0 +1,1 @@
+//! Ground: one connection type over two databases.

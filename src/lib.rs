@@ -1,0 +1,18 @@
+//! Doorward: one binary that keeps the door for many tenants.
+//!
+//! The floors, from roof to ground; nothing uses a room on its own floor or above (`tests/house.rs` holds it):
+//!
+//! | floor | rooms |
+//! |---|---|
+//! | the door | `main.rs`, `cli/` |
+//! | the roof | `app.rs`: builds the components, mounts every room's routes |
+//! | ways in | `auth/*`: strangers to each other, named by protocol |
+//! | household, upper | `users/` |
+//! | household, lower | `sessions/`, `tenancy/`, `jobs/`, … |
+//! | who is asking | `identity/`: a request becomes a `Scope` |
+//! | what events borrow, and what lives | `components/` |
+//! | ground | `http/`, then `db/`, then `base/` |
+
+pub mod base;
+pub mod components;
+pub mod db;
