@@ -16,3 +16,5 @@
 pub mod base;
 pub mod components;
 pub mod db;
+pub mod http;
+pub mod identity;

@@ -1,1 +1,2 @@
 //! What owns something with a life, and the handle that it lends to events.
+pub mod cache;

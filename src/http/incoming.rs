@@ -1,0 +1,143 @@
+//! A request taken apart once; the gate and the rooms read nothing else of it.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{self, HeaderName};
+
+use super::Proxies;
+use crate::base::error::INVALID_ENCODING;
+use crate::base::{Error, RequestId, Result};
+
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    pub request: RequestId,
+    pub method: String,
+    pub path: String,
+    pub address: IpAddr,
+    pub host: String,
+    pub origin: Option<String>,
+    pub client: Option<String>,
+    /// Outside production only: which tenant's frontend is meant.
+    pub tenant_origin: Option<String>,
+    pub authorization: Option<String>,
+    pub cookies: Vec<(String, String)>,
+    pub user_agent: Option<String>,
+    pub accept_language: Option<String>,
+    pub idempotency_key: Option<String>,
+    pub content_type: Option<String>,
+    pub if_none_match: Option<String>,
+    pub sec_fetch_site: Option<String>,
+    /// A header that only a proxy writes was there.
+    pub forwarded: bool,
+    pub query: BTreeMap<String, String>,
+    pub params: BTreeMap<String, String>,
+}
+
+/// Longer ones are cut: they are shown to people, never compared.
+const USER_AGENT: usize = 256;
+
+impl Incoming {
+    pub fn read(request: &HttpRequest, id: RequestId, proxies: &Proxies) -> Result<Self> {
+        let text = |name: &HeaderName| single(request, name);
+        let named = |name: &'static str| single(request, &HeaderName::from_static(name));
+        let peer = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
+        let forwarded_for = values(request, "x-forwarded-for");
+        Ok(Self {
+            request: id,
+            method: request.method().to_string(),
+            path: request.path().to_string(),
+            address: proxies.client(peer, &forwarded_for),
+            host: host_of(request),
+            origin: text(&header::ORIGIN)?,
+            client: named("doorward-client")?,
+            tenant_origin: named("x-tenant-origin")?.or(named("x-lpc-tenant-origin")?),
+            authorization: text(&header::AUTHORIZATION)?,
+            cookies: cookies(request),
+            user_agent: text(&header::USER_AGENT)?.map(|agent| agent.chars().take(USER_AGENT).collect()),
+            accept_language: text(&header::ACCEPT_LANGUAGE)?,
+            idempotency_key: named("idempotency-key")?,
+            content_type: text(&header::CONTENT_TYPE)?,
+            if_none_match: text(&header::IF_NONE_MATCH)?,
+            sec_fetch_site: named("sec-fetch-site")?,
+            forwarded: ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"]
+                .iter()
+                .any(|name| request.headers().contains_key(*name)),
+            query: query(request)?,
+            params: params(request)?,
+        })
+    }
+
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        // Two cookies of one name: a neighbour planted one of them, and we cannot tell which.
+        let mut found = self.cookies.iter().filter(|(known, _)| known == name);
+        let first = found.next();
+        if found.next().is_some() { None } else { first.map(|(_, value)| value.as_str()) }
+    }
+}
+
+/// A header that must stand once at most; repeated ones are read differently by different parsers.
+fn single(request: &HttpRequest, name: &HeaderName) -> Result<Option<String>> {
+    let mut values = request.headers().get_all(name);
+    let Some(first) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(INVALID_ENCODING.saying("A header stands twice that may stand once."));
+    }
+    let text =
+        first.to_str().map_err(|_| INVALID_ENCODING.saying("A header holds characters other than ASCII."))?;
+    Ok(Some(text.trim().to_string()).filter(|text| !text.is_empty()))
+}
+
+fn values<'r>(request: &'r HttpRequest, name: &'static str) -> Vec<&'r str> {
+    request.headers().get_all(name).map(|value| value.to_str().unwrap_or("")).collect()
+}
+
+fn host_of(request: &HttpRequest) -> String {
+    // The Host header itself: what a proxy or an absolute request line says of it is not ours to believe.
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    host.unwrap_or_default().trim_end_matches('.').to_ascii_lowercase()
+}
+
+fn cookies(request: &HttpRequest) -> Vec<(String, String)> {
+    let lines = values(request, "cookie");
+    let pairs = lines.iter().flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.take(64).map(|(name, value)| (name.to_string(), value.to_string())).collect()
+}
+
+fn query(request: &HttpRequest) -> Result<BTreeMap<String, String>> {
+    let mut map = BTreeMap::new();
+    for (name, value) in url::form_urlencoded::parse(request.query_string().as_bytes()) {
+        if name.contains(['\0', '\u{fffd}']) || value.contains(['\0', '\u{fffd}']) {
+            return Err(INVALID_ENCODING.error());
+        }
+        if map.insert(name.into_owned(), value.into_owned()).is_some() {
+            return Err(INVALID_ENCODING.saying("A query parameter stands twice that may stand once."));
+        }
+    }
+    Ok(map)
+}
+
+fn params(request: &HttpRequest) -> Result<BTreeMap<String, String>> {
+    let decoded = |(name, value): (&str, &str)| {
+        let text = percent(value)?;
+        Ok::<_, Error>((name.to_string(), text))
+    };
+    request.match_info().iter().map(decoded).collect()
+}
+
+fn percent(text: &str) -> Result<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let pair = [rest.next(), rest.next()].map(|digit| digit.and_then(|d| char::from(d).to_digit(16)));
+        let [Some(high), Some(low)] = pair else { return Err(INVALID_ENCODING.error()) };
+        bytes.push(u8::try_from(high * 16 + low).map_err(Error::internal)?);
+    }
+    let text = String::from_utf8(bytes).map_err(|_| INVALID_ENCODING.error())?;
+    if text.contains('\0') { Err(INVALID_ENCODING.error()) } else { Ok(text) }
+}

@@ -1,0 +1,11 @@
+//! Requests taken apart and answers put together, without knowing who asks.
+
+pub mod address;
+pub mod answer;
+pub mod incoming;
+pub mod problem;
+pub mod strict;
+
+pub use address::Proxies;
+pub use answer::{Answer, Cookie, Reply, SameSite, WithCookies};
+pub use incoming::Incoming;

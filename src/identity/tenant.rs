@@ -1,0 +1,90 @@
+//! A tenant: its row, its settings, and how it is found.
+
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::base::{TenantId, Timestamp};
+use crate::db::schema::{tenant_hosts, tenants};
+use crate::db::{DbConn, Json, columns};
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = tenants, treat_none_as_default_value = false)]
+pub struct Tenant {
+    pub id: TenantId,
+    /// Short, unique, and part of no secret: `demo`.
+    pub name: String,
+    pub display_name: String,
+    /// An identity, not an address: changed only by moving.
+    pub issuer: String,
+    /// From which links in mails come. Never taken from a request.
+    pub public_url: String,
+    pub data: Json<serde_json::Value>,
+    pub settings: Json<TenantSettings>,
+    pub epoch: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub suspended_at: Option<Timestamp>,
+    pub deleted_at: Option<Timestamp>,
+}
+
+crate::choice! {
+    /// Who may make an account.
+    SignUp { Open = "open", Invitation = "invitation", Closed = "closed" }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct TenantSettings {
+    pub sign_up: SignUp,
+    /// Other tenants at which this home's password is accepted. They list each other, or nobody is.
+    pub sign_in_at: Vec<String>,
+    pub languages: Vec<String>,
+    pub accent: Option<String>,
+    pub sender: Option<String>,
+    pub password_minimum: Option<u32>,
+    /// Every password login asks for the code that is mailed, whether the person chose so or not.
+    pub email_code: bool,
+}
+
+impl Default for TenantSettings {
+    fn default() -> Self {
+        Self {
+            sign_up: SignUp::Open,
+            sign_in_at: Vec::new(),
+            languages: vec!["en".into(), "nl".into()],
+            accent: None,
+            sender: None,
+            password_minimum: None,
+            email_code: false,
+        }
+    }
+}
+
+impl Tenant {
+    pub fn is_open(&self) -> bool {
+        self.suspended_at.is_none() && self.deleted_at.is_none()
+    }
+
+    pub fn find(conn: &mut DbConn, id: TenantId) -> QueryResult<Option<Self>> {
+        tenants::table.find(id).select(columns::<Self>()).get_result(conn).optional()
+    }
+
+    pub fn named(conn: &mut DbConn, name: &str) -> QueryResult<Option<Self>> {
+        tenants::table.filter(tenants::name.eq(name)).select(columns::<Self>()).get_result(conn).optional()
+    }
+
+    pub fn at_host(conn: &mut DbConn, host: &str) -> QueryResult<Option<TenantId>> {
+        tenant_hosts::table.find(host).select(tenant_hosts::tenant_id).get_result(conn).optional()
+    }
+
+    /// The epoch, if the tenant is open: what a write compares with what its request saw.
+    pub fn open_epoch(conn: &mut DbConn, id: TenantId) -> QueryResult<Option<i64>> {
+        tenants::table
+            .find(id)
+            .filter(tenants::suspended_at.is_null())
+            .filter(tenants::deleted_at.is_null())
+            .select(tenants::epoch)
+            .get_result(conn)
+            .optional()
+    }
+}
