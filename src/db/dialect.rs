@@ -54,9 +54,10 @@ macro_rules! wishes {
 wishes! {
     /// Rows that somebody else works on are left to him.
     Skip, skipping = " FOR UPDATE SKIP LOCKED";
-    Wait, waiting = " FOR UPDATE";
-    /// Keeps the rows as they are, without barring those who only read or refer to them.
-    Share, sharing = " FOR SHARE";
+    /// Not `FOR UPDATE`: that would make everybody wait who only inserts a row that refers to this one.
+    Wait, waiting = " FOR NO KEY UPDATE";
+    /// The person's row of a join.
+    Person, person = " FOR NO KEY UPDATE OF users";
 }
 
 impl<Q: QueryFragment<Pg>, W: Wish> QueryFragment<Pg> for Locked<Q, W> {

@@ -69,6 +69,31 @@ impl Incoming {
         })
     }
 
+    /// Of nobody's request: a job's or a command's.
+    pub fn none() -> Self {
+        Self {
+            request: RequestId::new(),
+            method: String::new(),
+            path: String::new(),
+            address: IpAddr::from([0, 0, 0, 0]),
+            host: String::new(),
+            origin: None,
+            client: None,
+            tenant_origin: None,
+            authorization: None,
+            cookies: Vec::new(),
+            user_agent: None,
+            accept_language: None,
+            idempotency_key: None,
+            content_type: None,
+            if_none_match: None,
+            sec_fetch_site: None,
+            forwarded: false,
+            query: BTreeMap::new(),
+            params: BTreeMap::new(),
+        }
+    }
+
     pub fn cookie(&self, name: &str) -> Option<&str> {
         // Two cookies of one name: a neighbour planted one of them, and we cannot tell which.
         let mut found = self.cookies.iter().filter(|(known, _)| known == name);

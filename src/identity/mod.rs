@@ -1,7 +1,22 @@
 //! Who is asking: tenant, client, user and session rows; a request becomes a `Scope` here.
 
 pub mod client;
+pub mod gate;
+pub mod house;
 pub mod pending;
+pub mod route;
+pub mod scope;
+pub mod serve;
 pub mod session;
 pub mod tenant;
+pub mod token;
 pub mod user;
+
+pub use client::{App, Client, ClientKind};
+pub use house::House;
+pub use pending::{Next, PendingLogin};
+pub use route::{Access, Method, Nothing, Route};
+pub use scope::{Scope, Who};
+pub use session::{Factors, Live, LoginType, Session, SessionKind};
+pub use tenant::{SignUp, Tenant};
+pub use user::{Membership, User};

@@ -1,0 +1,274 @@
+//! The one gate: address limit, origin, authenticate, tenant, limits, authorise. The order is this code, for every transport.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::client::{App, ClientKind};
+use super::house::House;
+use super::pending::PendingLogin;
+use super::route::{Access, Route};
+use super::scope::{Inner, Scope, Who};
+use super::tenant::Tenant;
+use super::token::{self, INVALID_TOKEN, Kind, MISSING_TOKEN};
+use crate::base::error::{RATE_LIMITED, UNSUPPORTED_MEDIA_TYPE};
+use crate::base::{PlainToken, Result, TenantId};
+use crate::http::Incoming;
+
+crate::refusals! {
+    REVOKED = 401 "sessionStore.get.revokedToken" "The session behind this token has ended. Log in again.";
+    ANOTHER_TENANT = 401 "auth.requireUser.invalidUser" "This token belongs to another tenant or client than the one addressed.";
+    MISSING_PERMISSION = 403 "auth.requireUser.missingPermissions" "Your roles here do not hold the permission that this route asks for.";
+    INVALID_TENANT = 400 "multitenant.require.invalidTenant" "No tenant was found. Call a tenant's API host, or send its public client id in `Doorward-Client`.";
+    UNKNOWN_CLIENT = 400 "multitenant.require.unknownClient" "This tenant has no client with the id in `Doorward-Client`.";
+    FOREIGN_ORIGIN = 403 "auth.origin.notAllowed" "No client lists this origin. Add it to the client's `origins`.";
+    COOKIE_NEEDS_ORIGIN = 403 "auth.origin.required" "A browser client must send `Origin` here. Apps and scripts name their own client in `Doorward-Client`.";
+    INVALID_CLIENT = 401 "auth.client.invalid" "The client could not be authenticated.";
+    NOT_LOCAL = 403 "auth.development.localOnly" "A development server answers on this machine only, and to no proxy.";
+}
+
+/// Lets a request in, as whom it may be; or refuses.
+pub async fn admit(house: &House, route: &Route, incoming: Incoming) -> Result<Scope> {
+    house.limiter.spend("address", incoming.address.to_string().as_bytes(), 1).map_err(|wait| RATE_LIMITED.retry_after(wait))?;
+    local_only(house, &incoming)?;
+    origin(house, &incoming).await?;
+    let (who, at) = match route.access {
+        Access::Open => (Who::Nobody, None),
+        Access::Tenant => (Who::Nobody, Some(resolve(house, &incoming).await?)),
+        Access::Perhaps => match session(house, &incoming).await {
+            Ok((who, at)) => (who, Some(at)),
+            Err(_) => (Who::Nobody, resolve(house, &incoming).await.ok()),
+        },
+        Access::Session | Access::Permission(_) => {
+            let (who, at) = session(house, &incoming).await?;
+            (who, Some(at))
+        }
+        Access::Pending => {
+            let (who, at) = pending(house, &incoming).await?;
+            (who, Some(at))
+        }
+        Access::Server => (Who::Server, Some(server(house, &incoming).await?)),
+    };
+    if let Some((tenant, _)) = &at {
+        let key = tenant.id.as_bytes().as_slice();
+        house.limiter.spend("tenant", key, 1).map_err(|wait| RATE_LIMITED.retry_after(wait))?;
+    }
+    if let (Access::Permission(permission), Who::Session(live)) = (route.access, &who)
+        && !live.may(permission)
+    {
+        return Err(MISSING_PERMISSION.because(permission));
+    }
+    let (tenant, app) = at.unzip();
+    if let (true, Some(app)) = (route.cookie, &app) {
+        for_cookies(app, &incoming)?;
+    }
+    Ok(Scope::new(Inner { house: house.clone(), incoming, tenant, app, who, causation: None }))
+}
+
+type At = (Arc<Tenant>, Arc<App>);
+
+/// A development server shows secrets: it must not be reachable through a tunnel or under a rebound name.
+fn local_only(house: &House, incoming: &Incoming) -> Result<()> {
+    if !house.config.environment.is_development() {
+        return Ok(());
+    }
+    let name = incoming.host.rsplit_once(':').map_or(incoming.host.as_str(), |(name, _)| name);
+    let local = name == "localhost"
+        || name.ends_with(".localhost")
+        || name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    if local && !incoming.forwarded { Ok(()) } else { Err(NOT_LOCAL.error()) }
+}
+
+/// An origin must be listed by some client; which one it may name is looked at when the client is known.
+async fn origin(house: &House, incoming: &Incoming) -> Result<()> {
+    let Some(origin) = &incoming.origin else { return Ok(()) };
+    if is_known(house, origin, &incoming.host).await? {
+        return Ok(());
+    }
+    tracing::warn!(%origin, add = %format!("origins = [\"{origin}\"]"), "an origin is listed by no client");
+    Err(FOREIGN_ORIGIN.error())
+}
+
+/// Also asked for preflights.
+pub async fn is_known(house: &House, origin: &str, host: &str) -> Result<bool> {
+    if is_own(origin, host) || is_local_frontend(house, origin) {
+        return Ok(true);
+    }
+    Ok(!house.apps_listing(origin).await?.is_empty())
+}
+
+/// Our own pages post to where they came from.
+fn is_own(origin: &str, host: &str) -> bool {
+    origin.split_once("://").is_some_and(|(scheme, at)| matches!(scheme, "http" | "https") && at == host)
+}
+
+/// In development any frontend on this machine may call, whichever port its tool chose.
+fn is_local_frontend(house: &House, origin: &str) -> bool {
+    let local = |rest: &str| rest.split(':').next() == Some("localhost");
+    house.config.environment.is_development() && origin.strip_prefix("http://").is_some_and(local)
+}
+
+/// Without a credential: the API host if it is one tenant's, else the named client, else the origin.
+async fn resolve(house: &House, incoming: &Incoming) -> Result<At> {
+    let at_host = house.tenant_at(&incoming.host).await?;
+    let named = match &incoming.client {
+        Some(id) => Some(house.app(id).await?.ok_or_else(|| UNKNOWN_CLIENT.error())?),
+        None => None,
+    };
+    let meant = match (at_host, &named) {
+        (Some(tenant), _) => Some(tenant),
+        (None, Some(app)) => Some(app.client.tenant_id),
+        (None, None) => by_origin(house, incoming).await?,
+    };
+    let tenant = open(house, meant.ok_or_else(|| INVALID_TENANT.error())?).await?;
+    let app = match named {
+        Some(app) => app,
+        None => unnamed(house, &tenant, incoming).await?,
+    };
+    if app.client.tenant_id != tenant.id || app.client.disabled_at.is_some() {
+        return Err(UNKNOWN_CLIENT.error());
+    }
+    listed(house, &app, incoming)?;
+    Ok((tenant, app))
+}
+
+async fn open(house: &House, id: TenantId) -> Result<Arc<Tenant>> {
+    let tenant = house.tenant(id).await?.filter(|tenant| tenant.is_open());
+    tenant.ok_or_else(|| INVALID_TENANT.error())
+}
+
+async fn by_origin(house: &House, incoming: &Incoming) -> Result<Option<TenantId>> {
+    let outside_production = !house.config.environment.is_production();
+    let meant = incoming.tenant_origin.as_ref().filter(|_| outside_production);
+    let Some(origin) = meant.or(incoming.origin.as_ref()) else { return Ok(None) };
+    let listing = house.apps_listing(origin).await?;
+    let first = listing.first().map(|(tenant, _)| *tenant);
+    // Listed by two tenants: it cannot tell which one is meant.
+    Ok(first.filter(|tenant| listing.iter().all(|(other, _)| other == tenant)))
+}
+
+/// The client that lists the origin, else the tenant's default one.
+async fn unnamed(house: &House, tenant: &Tenant, incoming: &Incoming) -> Result<Arc<App>> {
+    if let Some(origin) = &incoming.origin {
+        let listing = house.apps_listing(origin).await?;
+        if let Some((_, id)) = listing.iter().find(|(listed, _)| *listed == tenant.id)
+            && let Some(app) = house.app(id).await?
+        {
+            return Ok(app);
+        }
+    }
+    house.default_app(tenant.id).await?.ok_or_else(|| UNKNOWN_CLIENT.error())
+}
+
+/// A page may speak for a client only if the client lists the page's origin.
+fn listed(house: &House, app: &App, incoming: &Incoming) -> Result<()> {
+    let Some(origin) = &incoming.origin else { return Ok(()) };
+    let local = is_local_frontend(house, origin) && app.client.kind == ClientKind::Browser;
+    if app.lists(origin) || local || is_own(origin, &incoming.host) {
+        return Ok(());
+    }
+    tracing::warn!(%origin, client = %app.client.public_id, add = %format!("origins = [\"{origin}\"]"), "an origin is not listed by the client");
+    Err(FOREIGN_ORIGIN.error())
+}
+
+/// RFC 6750, section 2.1: one header, one space, nothing around it. Never a query parameter (WEB-9).
+fn bearer(incoming: &Incoming) -> Result<&str> {
+    let header = incoming.authorization.as_deref().ok_or_else(|| MISSING_TOKEN.error())?;
+    let (scheme, token) = header.split_once(' ').ok_or_else(|| INVALID_TOKEN.because("form"))?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || !token.bytes().all(plain) {
+        return Err(INVALID_TOKEN.because("form"));
+    }
+    Ok(token)
+}
+
+async fn session(house: &House, incoming: &Incoming) -> Result<(Who, At)> {
+    let verified = token::read(house, Kind::Access, bearer(incoming)?).await?;
+    let claims = &verified.claims;
+    let id = claims.session.ok_or_else(|| INVALID_TOKEN.because("claims"))?;
+    let live = house.live(id).await?.ok_or_else(|| REVOKED.error())?;
+    let same = live.user == claims.sub && live.tenant == claims.tenant && live.client_public_id == claims.client_id;
+    if !same {
+        return Err(INVALID_TOKEN.because("sessionOfAnother"));
+    }
+    let at = of_credential(house, claims, incoming).await?;
+    Ok((Who::Session(live), at))
+}
+
+async fn pending(house: &House, incoming: &Incoming) -> Result<(Who, At)> {
+    let verified = token::read(house, Kind::Pending, bearer(incoming)?).await?;
+    let claims = &verified.claims;
+    let id = claims.pending.ok_or_else(|| INVALID_TOKEN.because("claims"))?;
+    let (tenant, now) = (claims.tenant, house.clock.now());
+    let open = house.db.read(move |conn| Ok(PendingLogin::open(conn, tenant, id, now)?)).await?;
+    let open = open.filter(|open| open.user_id == claims.sub).ok_or_else(|| REVOKED.error())?;
+    let at = of_credential(house, claims, incoming).await?;
+    Ok((Who::Pending(Arc::new(open)), at))
+}
+
+/// A credential's own tenant and client win; whatever else the request names must agree, or it is no credential here.
+async fn of_credential(house: &House, claims: &token::Claims, incoming: &Incoming) -> Result<At> {
+    if house.tenant_at(&incoming.host).await?.is_some_and(|at_host| at_host != claims.tenant) {
+        return Err(ANOTHER_TENANT.because("hostOfAnotherTenant"));
+    }
+    if incoming.client.as_ref().is_some_and(|named| *named != claims.client_id) {
+        return Err(ANOTHER_TENANT.because("anotherClient"));
+    }
+    let tenant = house.tenant(claims.tenant).await?.filter(|tenant| tenant.is_open());
+    let tenant = tenant.ok_or_else(|| REVOKED.error())?;
+    let app = house.app(&claims.client_id).await?.ok_or_else(|| REVOKED.error())?;
+    listed(house, &app, incoming)?;
+    Ok((tenant, app))
+}
+
+/// RFC 6749, section 2.3.1: the client's id and secret by HTTP Basic.
+async fn server(house: &House, incoming: &Incoming) -> Result<At> {
+    let header = incoming.authorization.as_deref().ok_or_else(|| INVALID_CLIENT.error())?;
+    let (id, secret) = basic(header).ok_or_else(|| INVALID_CLIENT.because("form"))?;
+    let app = house.app(&id).await?.ok_or_else(|| INVALID_CLIENT.because("unknown"))?;
+    let client = &app.client;
+    // Digests of 256 random bits: comparing them byte by byte tells nothing about the secret.
+    let right = client.secret_hash.as_ref().is_some_and(|hash| *hash == PlainToken::from_text(secret).hash());
+    if client.kind != ClientKind::Server || client.disabled_at.is_some() || !right {
+        return Err(INVALID_CLIENT.because("secret"));
+    }
+    if house.tenant_at(&incoming.host).await?.is_some_and(|at_host| at_host != client.tenant_id) {
+        return Err(INVALID_CLIENT.because("hostOfAnotherTenant"));
+    }
+    let tenant = open(house, client.tenant_id).await.map_err(|_| INVALID_CLIENT.because("tenant"))?;
+    Ok((tenant, app))
+}
+
+fn basic(header: &str) -> Option<(String, String)> {
+    let (scheme, encoded) = header.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let pair = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (id, secret) = pair.split_once(':')?;
+    Some((id.to_string(), secret.to_string()))
+}
+
+/// Design 8: what sets or reads the refresh cookie is answered only to a listed page that sends JSON, which no
+/// cross-site form can (WEB-1). `Sec-Fetch-Site`, where a browser sends it, must not say otherwise.
+fn for_cookies(app: &App, incoming: &Incoming) -> Result<()> {
+    if app.client.kind != ClientKind::Browser {
+        return Ok(());
+    }
+    if incoming.origin.is_none() {
+        return Err(COOKIE_NEEDS_ORIGIN.error());
+    }
+    if incoming.sec_fetch_site.as_deref().is_some_and(|site| site == "cross-site") {
+        return Err(FOREIGN_ORIGIN.because("crossSite"));
+    }
+    let json = incoming.content_type.as_deref().is_some_and(is_json);
+    if json { Ok(()) } else { Err(UNSUPPORTED_MEDIA_TYPE.error()) }
+}
+
+/// `application/json`, and no other charset than UTF-8.
+pub fn is_json(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default().eq_ignore_ascii_case("application/json");
+    media_type && parts.all(|parameter| parameter.eq_ignore_ascii_case("charset=utf-8"))
+}

@@ -1,0 +1,209 @@
+//! What every request shares: the handles, and what is remembered of tenants, apps and sessions.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::client::App;
+use super::session::Live;
+use super::tenant::Tenant;
+use super::token::Verified;
+use crate::base::{Result, SessionId, TenantId};
+use crate::components::cache::Cache;
+use crate::components::clock::Clock;
+use crate::components::config::Config;
+use crate::components::hasher::Hasher;
+use crate::components::keys::Keys;
+use crate::components::limiter::Limiter;
+use crate::components::random::Random;
+use crate::components::vault::Vault;
+use crate::db::Db;
+use crate::db::tx::Forget;
+use crate::http::Proxies;
+
+#[derive(Clone)]
+pub struct House(Arc<Inner>);
+
+pub struct Inner {
+    pub config: Arc<Config>,
+    pub db: Db,
+    pub clock: Clock,
+    pub random: Random,
+    pub vault: Vault,
+    pub keys: Keys,
+    pub hasher: Hasher,
+    pub limiter: Limiter,
+    pub proxies: Proxies,
+    /// Rung after a commit that enqueued work, and by notify.
+    pub work: Arc<Notify>,
+    /// Rung after a commit that wrote domain events, and by notify.
+    pub happened: Arc<Notify>,
+    pub claims: moka::sync::Cache<[u8; 33], Arc<Verified>>,
+    live: Cache<SessionId, Option<Arc<Live>>>,
+    tenants: Cache<TenantId, Option<Arc<Tenant>>>,
+    hosts: Cache<String, Option<TenantId>>,
+    apps: Cache<String, Option<Arc<App>>>,
+    origins: Cache<String, Arc<Vec<(TenantId, String)>>>,
+}
+
+/// So revocation, demotion and suspension bind within it on every node.
+const TRUSTED: Duration = Duration::from_secs(2);
+
+/// The handles that components lend.
+pub struct Lent {
+    pub config: Arc<Config>,
+    pub db: Db,
+    pub clock: Clock,
+    pub random: Random,
+    pub vault: Vault,
+    pub keys: Keys,
+    pub hasher: Hasher,
+    pub limiter: Limiter,
+}
+
+impl Deref for House {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl House {
+    pub fn new(lent: Lent) -> Self {
+        Self(Arc::new(Inner {
+            proxies: Proxies(lent.config.proxies.trusted.clone()),
+            config: lent.config,
+            db: lent.db,
+            clock: lent.clock,
+            random: lent.random,
+            vault: lent.vault,
+            keys: lent.keys,
+            hasher: lent.hasher,
+            limiter: lent.limiter,
+            work: Arc::default(),
+            happened: Arc::default(),
+            claims: moka::sync::Cache::new(20_000),
+            live: Cache::new(20_000, TRUSTED),
+            tenants: Cache::new(4_096, TRUSTED),
+            hosts: Cache::new(8_192, TRUSTED),
+            apps: Cache::new(8_192, TRUSTED),
+            origins: Cache::new(8_192, TRUSTED),
+        }))
+    }
+
+    pub async fn live(&self, id: SessionId) -> Result<Option<Arc<Live>>> {
+        let now = self.clock.now();
+        if let Some(known) = self.live.get(&id, now) {
+            return Ok(known.filter(|live| live.is_within(now)));
+        }
+        let ticket = self.live.ticket(&id, now);
+        let live = self.db.read(move |conn| Ok(Live::find(conn, id, now)?)).await?.map(Arc::new);
+        self.live.fill(id, live.clone(), ticket);
+        Ok(live)
+    }
+
+    pub async fn tenant(&self, id: TenantId) -> Result<Option<Arc<Tenant>>> {
+        let now = self.clock.now();
+        if let Some(known) = self.tenants.get(&id, now) {
+            return Ok(known);
+        }
+        let ticket = self.tenants.ticket(&id, now);
+        let tenant = self.db.read(move |conn| Ok(Tenant::find(conn, id)?)).await?.map(Arc::new);
+        self.tenants.fill(id, tenant.clone(), ticket);
+        Ok(tenant)
+    }
+
+    /// The tenant whose API host this is. In development `NAME.localhost` is the tenant of that name.
+    pub async fn tenant_at(&self, host: &str) -> Result<Option<TenantId>> {
+        let now = self.clock.now();
+        let key = host.to_string();
+        if let Some(known) = self.hosts.get(&key, now) {
+            return Ok(known);
+        }
+        let ticket = self.hosts.ticket(&key, now);
+        let asked = key.clone();
+        let by_name = self.config.environment.is_local().then(|| local_name(host)).flatten();
+        let found = self.db.read(move |conn| {
+            let at_host = Tenant::at_host(conn, &asked)?;
+            match (at_host, by_name) {
+                (None, Some(name)) => Ok(Tenant::named(conn, &name)?.map(|tenant| tenant.id)),
+                (found, _) => Ok(found),
+            }
+        });
+        let found = found.await?;
+        self.hosts.fill(key, found, ticket);
+        Ok(found)
+    }
+
+    pub async fn app(&self, public_id: &str) -> Result<Option<Arc<App>>> {
+        let public_id = public_id.to_string();
+        self.remembered_app(format!("id:{public_id}"), move |conn| App::public(conn, &public_id)).await
+    }
+
+    pub async fn default_app(&self, tenant: TenantId) -> Result<Option<Arc<App>>> {
+        self.remembered_app(format!("of:{tenant}"), move |conn| App::default_of(conn, tenant)).await
+    }
+
+    async fn remembered_app(
+        &self,
+        key: String,
+        find: impl FnOnce(&mut crate::db::DbConn) -> diesel::QueryResult<Option<App>> + Send + 'static,
+    ) -> Result<Option<Arc<App>>> {
+        let now = self.clock.now();
+        if let Some(known) = self.apps.get(&key, now) {
+            return Ok(known);
+        }
+        let ticket = self.apps.ticket(&key, now);
+        let app = self.db.read(move |conn| Ok(find(conn)?)).await?.map(Arc::new);
+        self.apps.fill(key, app.clone(), ticket);
+        Ok(app)
+    }
+
+    pub async fn apps_listing(&self, origin: &str) -> Result<Arc<Vec<(TenantId, String)>>> {
+        let now = self.clock.now();
+        let key = origin.to_string();
+        if let Some(known) = self.origins.get(&key, now) {
+            return Ok(known);
+        }
+        let ticket = self.origins.ticket(&key, now);
+        let asked = key.clone();
+        let listing = Arc::new(self.db.read(move |conn| Ok(App::listing(conn, &asked)?)).await?);
+        self.origins.fill(key, listing.clone(), ticket);
+        Ok(listing)
+    }
+
+    /// What a committed change made old. Before its answer on this node, by notify or within two seconds on others.
+    pub fn forget(&self, what: Forget) {
+        match what {
+            Forget::Session(id) => self.live.evict(&id),
+            Forget::User(user) => self.live.evict_where(|_, live| live.as_ref().is_some_and(|l| l.user == user)),
+            Forget::Keys(tenant) => self.keys.forget(tenant),
+            Forget::Tenant(tenant) => {
+                self.live.evict_where(|_, l| l.as_ref().is_none_or(|l| l.tenant == tenant || l.home == tenant));
+                self.tenants.evict(&tenant);
+                self.hosts.evict_where(|_, id| id.is_none_or(|id| id == tenant));
+                self.apps.evict_where(|_, app| app.as_ref().is_none_or(|app| app.client.tenant_id == tenant));
+                self.origins.clear();
+            }
+        }
+    }
+
+    /// Another process wrote, or we were deaf for a while: nothing that is remembered is known to be true.
+    pub fn forget_all(&self) {
+        self.live.clear();
+        self.tenants.clear();
+        self.hosts.clear();
+        self.apps.clear();
+        self.origins.clear();
+        self.keys.forget_all();
+    }
+}
+
+/// `acme` of `acme.localhost:3000`.
+fn local_name(host: &str) -> Option<String> {
+    let name = host.split(':').next()?.strip_suffix(".localhost")?;
+    (!name.is_empty() && !name.contains('.')).then(|| name.to_string())
+}

@@ -1,0 +1,228 @@
+//! A route's declaration: who may call it, what goes in, what comes out, what it refuses. Router, gate and API
+//! document are all made from it, so that none can forget what another knows.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::scope::Scope;
+use crate::base::error::{INVALID, Refusal};
+use crate::base::{Error, FieldError, Result};
+use crate::http::{Answer, Reply};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+/// Who may call. There is no default: a route that does not say cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody; no tenant is looked for.
+    Open,
+    /// Anybody, in a tenant.
+    Tenant,
+    /// A session if there is one; never refused for want of it.
+    Perhaps,
+    /// A live session.
+    Session,
+    /// A live session whose roles in its tenant hold this permission.
+    Permission(&'static str),
+    /// A login that still needs a factor.
+    Pending,
+    /// A client of kind `server`, authenticated on each call.
+    Server,
+}
+
+/// Where the input comes from, beside the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    Query,
+    Json,
+    /// A page's own form.
+    Form,
+}
+
+type Run = Arc<dyn Fn(Scope, Value) -> BoxFuture<'static, Result<Answer>> + Send + Sync>;
+type Shape = fn(&mut SchemaGenerator) -> Option<Schema>;
+
+#[derive(Clone)]
+pub struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    /// The event's name: `password.login`.
+    pub name: &'static str,
+    pub summary: &'static str,
+    pub access: Access,
+    pub source: Source,
+    pub status: u16,
+    pub refusals: Vec<&'static Refusal>,
+    /// It sets or reads the refresh cookie: a browser must say where it comes from and what it sends.
+    pub cookie: bool,
+    /// Also at the root, where the original had it.
+    pub original: bool,
+    /// Left out of the API document: a page, or development's own.
+    pub hidden: bool,
+    pub input: Shape,
+    pub output: Shape,
+    run: Run,
+}
+
+/// What a route without input takes.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+impl Route {
+    pub fn new<I, O, F, Fut>(method: Method, path: &'static str, access: Access, handler: F) -> Self
+    where
+        I: DeserializeOwned + JsonSchema + Send + 'static,
+        O: Reply + 'static,
+        F: Fn(Scope, I) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<O>> + Send + 'static,
+    {
+        let source = if method == Method::Get { Source::Query } else { Source::Json };
+        let run: Run = Arc::new(move |scope, input| {
+            let handler = handler.clone();
+            Box::pin(async move {
+                let input = read::<I>(input)?;
+                Ok(handler(scope, input).await?.into_answer(0))
+            })
+        });
+        Self {
+            method,
+            path,
+            name: "",
+            summary: "",
+            access,
+            source,
+            status: 200,
+            refusals: Vec::new(),
+            cookie: false,
+            original: false,
+            hidden: false,
+            input: |generator| Some(generator.subschema_for::<I>()),
+            output: O::schema,
+            run,
+        }
+    }
+
+    /// The event it calls, and a sentence for the API document.
+    pub fn named(self, name: &'static str, summary: &'static str) -> Self {
+        Self { name, summary, ..self }
+    }
+
+    pub fn refuses(mut self, refusals: &[&'static Refusal]) -> Self {
+        self.refusals.extend_from_slice(refusals);
+        self
+    }
+
+    pub fn answers(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
+    pub fn cookie(self) -> Self {
+        Self { cookie: true, ..self }
+    }
+
+    pub fn original(self) -> Self {
+        Self { original: true, ..self }
+    }
+
+    pub fn hidden(self) -> Self {
+        Self { hidden: true, ..self }
+    }
+
+    /// A page's form: `application/x-www-form-urlencoded`, from its own origin.
+    pub fn form(self) -> Self {
+        Self { source: Source::Form, hidden: true, ..self }
+    }
+
+    pub async fn run(&self, scope: Scope, input: Value) -> Result<Answer> {
+        let mut answer = (self.run)(scope, input).await?;
+        if answer.status == 0 {
+            answer.status = self.status;
+        }
+        Ok(answer)
+    }
+}
+
+/// Reads input into its type; what does not fit is named by its path.
+fn read<I: DeserializeOwned>(input: Value) -> Result<I> {
+    serde_path_to_error::deserialize(input).map_err(|error| {
+        let path = match error.path().to_string().as_str() {
+            "." => "$".to_string(),
+            path => format!("$.{path}"),
+        };
+        INVALID.with(vec![field_error(path, &error.into_inner().to_string())])
+    })
+}
+
+/// serde's words name types and members of ours, never what the caller sent; our own begin with their key.
+fn field_error(path: String, words: &str) -> FieldError {
+    if let Some((key, detail)) = words.split_once(": ")
+        && key.starts_with("validator.")
+        && !key.contains(' ')
+    {
+        return FieldError { path, key: key.to_string().into(), detail: detail.to_string().into() };
+    }
+    if let Some(rest) = words.strip_prefix("missing field `") {
+        let path = format!("{path}.{}", rest.trim_end_matches('`'));
+        return FieldError::new(path, "validator.undefined", "This member is required.");
+    }
+    if words.starts_with("unknown field") {
+        return FieldError::new(path, "validator.keys", "This member is not known here.");
+    }
+    if words.starts_with("unknown variant") {
+        let expected = words.split_once("expected ").map_or("", |(_, expected)| expected);
+        return FieldError::new(path, "validator.oneOf", format!("Expected {expected}."));
+    }
+    let expected = words.split_once("expected ").map(|(_, expected)| format!("Expected {expected}."));
+    FieldError::new(path, "validator.type", expected.unwrap_or_else(|| "This has another type.".into()))
+}
+
+impl Method {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// PRIV-8: what a server must not start with.
+pub fn faults(routes: &[Route]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for route in routes {
+        let at = format!("{} {}", route.method.word(), route.path);
+        if route.name.is_empty() {
+            faults.push(format!("{at} does not say which event it calls"));
+        }
+        if let Access::Permission(permission) = route.access
+            && permission.split(':').any(|part| part.is_empty())
+        {
+            faults.push(format!("{at} asks for a permission without a name"));
+        }
+        let twins = routes.iter().filter(|other| other.method == route.method && other.path == route.path).count();
+        if twins > 1 {
+            faults.push(format!("{at} is declared {twins} times"));
+        }
+    }
+    faults
+}
+
+impl From<Vec<String>> for Error {
+    fn from(faults: Vec<String>) -> Self {
+        Self::internal(faults.join("; "))
+    }
+}

@@ -1,0 +1,206 @@
+//! A request's scope: who asks, in which tenant, through which app, and what an event may borrow for it.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use diesel::prelude::*;
+
+use super::client::App;
+use super::house::House;
+use super::pending::PendingLogin;
+use super::session::{Epochs, Live};
+use super::tenant::Tenant;
+use super::token::MISSING_TOKEN;
+use crate::base::{Error, Result, TenantId, Timestamp};
+use crate::db::schema::{memberships, sessions, tenants, users};
+use crate::db::tx::{Actor, ActorKind, Cause, Effects, Tx};
+use crate::db::{BothDsl, DbConn, Locked};
+use crate::http::Incoming;
+
+#[derive(Clone)]
+pub struct Scope(Arc<Inner>);
+
+pub struct Inner {
+    pub house: House,
+    pub incoming: Incoming,
+    pub tenant: Option<Arc<Tenant>>,
+    pub app: Option<Arc<App>>,
+    pub who: Who,
+    /// What this work was caused by, when that was no request.
+    pub causation: Option<uuid::Uuid>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Who {
+    Nobody,
+    Session(Arc<Live>),
+    Pending(Arc<PendingLogin>),
+    /// A tenant's backend that authenticated as its client.
+    Server,
+    /// Ourselves: a job or a command.
+    House,
+}
+
+impl Deref for Scope {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Scope {
+    pub fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// For jobs and commands: the server itself, in a tenant or above them all.
+    pub fn of_house(house: House, tenant: Option<Arc<Tenant>>) -> Self {
+        let incoming = Incoming::none();
+        Self::new(Inner { house, incoming, tenant, app: None, who: Who::House, causation: None })
+    }
+
+    /// The same request, in the tenant that its one-time proof names.
+    pub fn within(&self, tenant: Arc<Tenant>, app: Option<Arc<App>>) -> Self {
+        let Inner { house, incoming, who, causation, .. } = &*self.0;
+        let (house, incoming, who) = (house.clone(), incoming.clone(), who.clone());
+        Self::new(Inner { house, incoming, tenant: Some(tenant), app, who, causation: *causation })
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.house.clock.now()
+    }
+
+    /// Only routes whose access resolves a tenant call events that ask for it.
+    pub fn tenant(&self) -> Result<&Arc<Tenant>> {
+        self.tenant.as_ref().ok_or_else(|| Error::internal("an event that needs a tenant ran without one"))
+    }
+
+    pub fn tenant_id(&self) -> Result<TenantId> {
+        Ok(self.tenant()?.id)
+    }
+
+    pub fn app(&self) -> Result<&Arc<App>> {
+        self.app.as_ref().ok_or_else(|| Error::internal("an event that needs a client ran without one"))
+    }
+
+    pub fn live(&self) -> Result<&Arc<Live>> {
+        match &self.who {
+            Who::Session(live) => Ok(live),
+            _ => Err(MISSING_TOKEN.error()),
+        }
+    }
+
+    pub fn pending(&self) -> Result<&Arc<PendingLogin>> {
+        match &self.who {
+            Who::Pending(pending) => Ok(pending),
+            _ => Err(MISSING_TOKEN.error()),
+        }
+    }
+
+    pub fn cause(&self) -> Cause {
+        let (actor, session) = match &self.who {
+            Who::Nobody => (Actor::NOBODY, None),
+            Who::House => (Actor::SERVER, None),
+            Who::Server => {
+                let client = self.app.as_ref().map(|app| app.client.id.0);
+                (Actor { kind: ActorKind::Client, id: client, on_behalf_of: None }, None)
+            }
+            Who::Pending(pending) => (Actor::user(pending.user_id), None),
+            Who::Session(live) => {
+                (Actor { on_behalf_of: live.impersonator, ..Actor::user(live.user) }, Some(live.session))
+            }
+        };
+        let of_request = !matches!(self.who, Who::House);
+        Cause {
+            tenant: self.tenant.as_ref().map(|tenant| tenant.id),
+            actor,
+            session,
+            request: of_request.then_some(self.incoming.request.0),
+            causation: self.causation,
+            address: of_request.then(|| self.incoming.address.to_string()),
+            user_agent: self.incoming.user_agent.clone(),
+        }
+    }
+
+    pub async fn read<T: Send + 'static>(
+        &self,
+        run: impl FnOnce(&mut DbConn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.house.db.read(run).await
+    }
+
+    /// One write transaction. It begins by comparing what the gate saw with what is so now, and what it made old is
+    /// forgotten here before anybody gets an answer.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        mut run: impl FnMut(&mut Tx) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (cause, seen, clock) = (self.cause(), Seen::of(self), self.house.clock.clone());
+        let written = self.house.db.write(move |conn| {
+            seen.still_holds(conn)?;
+            let mut tx = Tx::new(conn, &cause, clock.now());
+            let value = run(&mut tx)?;
+            Ok((value, tx.effects))
+        });
+        let (value, effects) = written.await?;
+        self.follow(&effects);
+        Ok(value)
+    }
+
+    fn follow(&self, effects: &Effects) {
+        for what in &effects.forget {
+            self.house.forget(*what);
+        }
+        if effects.work {
+            self.house.work.notify_waiters();
+        }
+        if effects.happened {
+            self.house.happened.notify_waiters();
+        }
+    }
+}
+
+/// What a request was let in by. Nothing decided from it is trusted inside a write.
+enum Seen {
+    Nothing,
+    Tenant(TenantId, i64),
+    Session(Arc<Live>),
+}
+
+impl Seen {
+    fn of(scope: &Scope) -> Self {
+        match (&scope.who, &scope.tenant) {
+            (Who::Session(live), _) => Self::Session(live.clone()),
+            (Who::House, _) | (_, None) => Self::Nothing,
+            (_, Some(tenant)) => Self::Tenant(tenant.id, tenant.epoch),
+        }
+    }
+
+    /// The person's row stays locked until the end: who disables them waits for us, and then sees what we wrote.
+    fn still_holds(&self, conn: &mut DbConn) -> Result<()> {
+        let holds = match self {
+            Self::Nothing => true,
+            Self::Tenant(id, epoch) => Tenant::open_epoch(conn, *id)? == Some(*epoch),
+            Self::Session(live) => Self::epochs(conn, live)? == Some(live.epochs),
+        };
+        if holds { Ok(()) } else { Err(Error::Stale) }
+    }
+
+    fn epochs(conn: &mut DbConn, live: &Live) -> QueryResult<Option<Epochs>> {
+        let query = users::table
+            .inner_join(sessions::table.on(sessions::user_id.eq(users::id)))
+            .inner_join(tenants::table.on(tenants::id.eq(sessions::tenant_id)))
+            .inner_join(
+                memberships::table
+                    .on(memberships::user_id.eq(users::id).and(memberships::tenant_id.eq(sessions::tenant_id))),
+            )
+            .filter(sessions::id.eq(live.session))
+            .filter(sessions::revoked_at.is_null())
+            .filter(users::disabled_at.is_null().and(users::deleted_at.is_null()))
+            .filter(tenants::suspended_at.is_null().and(tenants::deleted_at.is_null()))
+            .select((users::epoch, memberships::epoch, tenants::epoch));
+        let found: Option<(i64, i64, i64)> = Locked::person(query).both().get_result(conn).optional()?;
+        Ok(found.map(|(user, membership, tenant)| Epochs { user, membership, tenant }))
+    }
+}

@@ -1,0 +1,79 @@
+//! `/auth/refresh-tokens`, `/auth/logout` and `/session/*`: a request comes in, one event happens, an answer goes out.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::answers::{SUCCESS, Sessions, Success, TokenPair};
+use super::events::{self, INVALID_REFRESH_TOKEN, SESSION_ENDED, UNKNOWN_SESSION};
+use crate::base::{PlainToken, Result, SessionId};
+use crate::http::WithCookies;
+use crate::identity::{Access, ClientKind, Method, Nothing, Route, Scope};
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::Post, "/auth/refresh-tokens", Access::Tenant, refresh)
+            .named("session.refresh", "Spend a refresh token and get the next pair. Browsers send theirs as a cookie.")
+            .refuses(&[&INVALID_REFRESH_TOKEN, &SESSION_ENDED])
+            .cookie()
+            .original(),
+        Route::new(Method::Post, "/auth/logout", Access::Perhaps, logout)
+            .named("session.logout", "End the session of this access token or refresh token. Always succeeds.")
+            .original(),
+        Route::new(Method::Get, "/session/list", Access::Session, list)
+            .named("session.list", "Your live sessions in this tenant, newest first, at most 100.")
+            .original(),
+        Route::new(Method::Post, "/session/logout", Access::Session, logout_one)
+            .named("session.logoutOne", "End one of your sessions.")
+            .refuses(&[&UNKNOWN_SESSION])
+            .original(),
+        Route::new(Method::Post, "/session/logout-others", Access::Session, logout_others)
+            .named("session.logoutOthers", "End all your sessions in this tenant but this one."),
+    ]
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Refresh {
+    #[serde(default)]
+    refresh_token: Option<PlainToken>,
+}
+
+async fn refresh(scope: Scope, body: Refresh) -> Result<WithCookies<TokenPair>> {
+    let token = events::presented(&scope, body.refresh_token)?;
+    let (pair, cookies) = events::refresh(&scope, token).await?;
+    Ok(WithCookies(pair, cookies))
+}
+
+async fn logout(scope: Scope, body: Refresh) -> Result<crate::http::Answer> {
+    events::logout(&scope, body.refresh_token).await?;
+    let mut answer = crate::http::Reply::into_answer(SUCCESS, 200);
+    if scope.app.as_ref().is_some_and(|app| app.client.kind == ClientKind::Browser) {
+        answer.cookies.push(events::refresh_cookie(&scope, "", 0)?);
+        answer = answer.header("clear-site-data", "\"cookies\", \"storage\"");
+    }
+    Ok(answer)
+}
+
+async fn list(scope: Scope, _: Nothing) -> Result<Sessions> {
+    events::list(&scope).await
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct LogoutOne {
+    session_id: SessionId,
+}
+
+async fn logout_one(scope: Scope, body: LogoutOne) -> Result<Success> {
+    events::logout_one(&scope, body.session_id).await?;
+    Ok(SUCCESS)
+}
+
+#[derive(Serialize, JsonSchema)]
+pub struct Ended {
+    ended: usize,
+}
+
+async fn logout_others(scope: Scope, _: Nothing) -> Result<Ended> {
+    Ok(Ended { ended: events::logout_others(&scope).await? })
+}

@@ -1,0 +1,69 @@
+//! What an app says of the device it runs on.
+
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::base::{DeviceId, SessionId, TenantId, Timestamp, UserId};
+use crate::db::Json;
+use crate::db::schema::devices;
+
+crate::choice! {
+    Platform { Apple = "apple", Android = "android", Desktop = "desktop", Other = "other" }
+}
+
+/// The `device` of a login.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Device {
+    pub platform: Platform,
+    #[schemars(length(min = 1, max = 200))]
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub notification_token: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web_push_information: Option<WebPush>,
+}
+
+/// A browser's push subscription (W3C Push API).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WebPush {
+    pub endpoint: String,
+    pub keys: WebPushKeys,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WebPushKeys {
+    pub p256dh: String,
+    pub auth: String,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = devices, treat_none_as_default_value = false)]
+pub struct DeviceRow {
+    pub id: DeviceId,
+    pub tenant_id: TenantId,
+    pub session_id: SessionId,
+    pub user_id: UserId,
+    pub name: String,
+    pub platform: Platform,
+    pub notification_token: Option<String>,
+    pub web_push_information: Option<Json<WebPush>>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    pub session: SessionId,
+    pub at: Timestamp,
+}
+
+impl Device {
+    /// The longest a list of devices has to show.
+    pub fn shown_name(&self) -> String {
+        self.name.chars().filter(|c| !c.is_control()).take(200).collect()
+    }
+}

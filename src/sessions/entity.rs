@@ -1,0 +1,113 @@
+//! Sessions and their devices in the database.
+
+use diesel::prelude::*;
+
+use super::device::{DeviceRow, Seen};
+use crate::base::{HashedToken, SessionId, TenantId, Timestamp, UserId};
+use crate::db::schema::{devices, sessions};
+use crate::db::{DbConn, columns};
+use crate::identity::Session;
+
+/// Newest first; more than anybody looks through, and few enough to answer at once.
+pub const LISTED: i64 = 100;
+
+pub fn find(conn: &mut DbConn, id: SessionId) -> QueryResult<Option<Session>> {
+    sessions::table.find(id).select(columns::<Session>()).get_result(conn).optional()
+}
+
+pub fn insert(conn: &mut DbConn, session: &Session) -> QueryResult<usize> {
+    diesel::insert_into(sessions::table).values(session).execute(conn)
+}
+
+/// Spends the current generation. Of fifty that try at once one gets through; the others read what it left.
+pub fn rotate(conn: &mut DbConn, seen: &Session, key: Option<&HashedToken>, now: Timestamp) -> QueryResult<bool> {
+    use sessions as s;
+    let idle = std::time::Duration::from_secs(u64::try_from(seen.idle_seconds).unwrap_or(0));
+    diesel::update(s::table.find(seen.id))
+        .filter(s::generation.eq(seen.generation))
+        .filter(s::revoked_at.is_null())
+        .set((
+            s::generation.eq(seen.generation + 1),
+            s::rotated_at.eq(now),
+            s::rotation_key_hash.eq(key),
+            s::last_used_at.eq(now),
+            s::idle_expires_at.eq(std::cmp::min(now + idle, seen.absolute_expires_at)),
+        ))
+        .execute(conn)
+        .map(|rows| rows == 1)
+}
+
+/// Whose sessions end, and for what reason.
+pub struct End<'r> {
+    pub user: UserId,
+    pub reason: &'r str,
+    pub now: Timestamp,
+}
+
+/// Revoked, not deleted: a later use of their refresh tokens is still recognised.
+pub fn end_one(conn: &mut DbConn, tenant: TenantId, id: SessionId, end: &End<'_>) -> QueryResult<bool> {
+    let mine = sessions::table.find(id).filter(sessions::user_id.eq(end.user)).filter(sessions::tenant_id.eq(tenant));
+    diesel::update(mine)
+        .filter(sessions::revoked_at.is_null())
+        .set((sessions::revoked_at.eq(end.now), sessions::revoked_reason.eq(end.reason)))
+        .execute(conn)
+        .map(|rows| rows == 1)
+}
+
+/// Every live session of a person, in one tenant or in all, but one perhaps.
+pub fn end_all(
+    conn: &mut DbConn,
+    tenant: Option<TenantId>,
+    but: Option<SessionId>,
+    end: &End<'_>,
+) -> QueryResult<Vec<SessionId>> {
+    let theirs = sessions::table.filter(sessions::user_id.eq(end.user)).filter(sessions::revoked_at.is_null());
+    let mut ids = theirs.select(sessions::id).into_boxed();
+    if let Some(tenant) = tenant {
+        ids = ids.filter(sessions::tenant_id.eq(tenant));
+    }
+    if let Some(kept) = but {
+        ids = ids.filter(sessions::id.ne(kept));
+    }
+    let ids: Vec<SessionId> = ids.order(sessions::id).load(conn)?;
+    diesel::update(sessions::table.filter(sessions::id.eq_any(ids.clone())))
+        .filter(sessions::revoked_at.is_null())
+        .set((sessions::revoked_at.eq(end.now), sessions::revoked_reason.eq(end.reason)))
+        .execute(conn)?;
+    Ok(ids)
+}
+
+pub fn live_of(conn: &mut DbConn, tenant: TenantId, user: UserId, now: Timestamp) -> QueryResult<Vec<(Session, Option<DeviceRow>)>> {
+    sessions::table
+        .left_join(devices::table.on(devices::session_id.eq(sessions::id)))
+        .filter(sessions::tenant_id.eq(tenant))
+        .filter(sessions::user_id.eq(user))
+        .filter(sessions::revoked_at.is_null())
+        .filter(sessions::idle_expires_at.gt(now).and(sessions::absolute_expires_at.gt(now)))
+        .order((sessions::created_at.desc(), sessions::id.desc()))
+        .limit(LISTED)
+        .select((columns::<Session>(), columns::<Option<DeviceRow>>()))
+        .load(conn)
+}
+
+pub fn keep_device(conn: &mut DbConn, device: &DeviceRow) -> QueryResult<usize> {
+    diesel::insert_into(devices::table).values(device).execute(conn)
+}
+
+/// Last-seen times are gathered in memory and written together, once a minute.
+pub fn touch(conn: &mut DbConn, seen: &[Seen]) -> QueryResult<()> {
+    for Seen { session, at } in seen {
+        diesel::update(sessions::table.find(*session))
+            .filter(sessions::last_used_at.lt(*at))
+            .set(sessions::last_used_at.eq(*at))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Rows that ended before `than`, as many at a time as a transaction should hold.
+pub fn clean(conn: &mut DbConn, than: Timestamp, at_most: i64) -> QueryResult<usize> {
+    let old = sessions::absolute_expires_at.lt(than).or(sessions::revoked_at.lt(than));
+    let ids: Vec<SessionId> = sessions::table.filter(old.assume_not_null()).select(sessions::id).limit(at_most).load(conn)?;
+    diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(conn)
+}

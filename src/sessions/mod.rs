@@ -1,0 +1,11 @@
+//! Sessions: start, refresh, list, end, switch tenant. The only room that makes token pairs.
+//!
+//! Routes: `/auth/refresh-tokens`, `/auth/logout`, `/session/*`. Tables: `sessions`, `devices`.
+
+pub mod answers;
+pub mod controller;
+pub mod device;
+pub mod entity;
+pub mod events;
+pub mod refresh_token;
+pub mod steps;
