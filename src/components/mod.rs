@@ -1,1 +1,3 @@
 //! What owns something with a life, and the handle that it lends to events.
+pub mod hasher;
+pub mod limiter;
