@@ -1,0 +1,196 @@
+//! The limiter: token buckets in a fixed piece of memory, and how many guesses at a key are in flight.
+//!
+//! Each node counts for itself. It does no I/O and so has no failure mode of its own; a class that nobody
+//! configured is refused. A bucket is one number, the time at which it will be full again: a full bucket and a
+//! forgotten one are the same, and forgetting can only ever give back what waiting would have given.
+//!
+//! When a set of the table is full, the bucket that would be full soonest is forgotten. To push out an exhausted
+//! key, an attacker must hold the other 15 places of its set at greater debts, and cannot choose the set: the
+//! hash is keyed anew at each start. What an evicted key gains is at most its debt, the least of sixteen.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::base::error::RATE_LIMITED;
+use crate::base::{Error, Timestamp};
+
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+const WAYS: usize = 16;
+const SHARDS: usize = 64;
+/// 2,097,152 buckets of 16 bytes are 32 MiB, touched only as far as they are used: a million keys with room to spare.
+pub const BUCKETS: usize = 1 << 21;
+
+#[derive(Clone)]
+pub struct Limiter(Arc<Inner>);
+
+/// `burst` at once, and one more each `refill`.
+#[derive(Debug, Clone, Copy)]
+pub struct Class {
+    pub name: &'static str,
+    pub burst: u32,
+    pub refill: Duration,
+}
+
+/// Seconds to wait, at least one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryAfter(pub u64);
+
+/// One guess in flight; it ends when this is dropped.
+pub struct Guard {
+    inner: Arc<Inner>,
+    key: u64,
+}
+
+struct Inner {
+    clock: Clock,
+    classes: Vec<Class>,
+    hash: RandomState,
+    shards: Vec<Mutex<Vec<Bucket>>>,
+    in_flight: Mutex<HashMap<u64, u32>>,
+}
+
+/// Free when both are zero.
+#[derive(Clone, Copy, Default)]
+struct Bucket {
+    key: u64,
+    /// Microseconds since 1970.
+    full_at: i64,
+}
+
+impl Limiter {
+    pub fn new(clock: Clock, classes: Vec<Class>) -> Self {
+        Self::sized(clock, classes, BUCKETS)
+    }
+
+    fn sized(clock: Clock, classes: Vec<Class>, buckets: usize) -> Self {
+        let shard = || Mutex::new(vec![Bucket::default(); (buckets / SHARDS).next_multiple_of(WAYS)]);
+        let shards = (0..SHARDS).map(|_| shard()).collect();
+        let (hash, in_flight) = (RandomState::new(), Mutex::default());
+        Self(Arc::new(Inner { clock, classes, hash, shards, in_flight }))
+    }
+
+    /// Takes `cost` tokens, or none and says when they will be there. More than a burst counts as a burst.
+    pub fn spend(&self, class: &'static str, key: &[u8], cost: u32) -> Result<(), RetryAfter> {
+        let inner = &self.0;
+        let Some(class) = inner.classes.iter().find(|known| known.name == class) else {
+            tracing::error!(class, "a limit class that is not configured");
+            return Err(RetryAfter(60));
+        };
+        let now = (inner.clock)().0;
+        let key = inner.hash.hash_one((class.name, key)) | 1;
+        let mut shard = inner.shard(key);
+        let Some(bucket) = find(&mut shard, key, now) else {
+            return Err(RetryAfter(60));
+        };
+        let (capacity, price) = (class.micros(class.burst), class.micros(cost.min(class.burst)));
+        // A clock that jumped back must not hold anybody longer than an empty bucket does.
+        let debt = bucket.full_at.saturating_sub(now).clamp(0, capacity);
+        let excess = debt + price - capacity;
+        if excess > 0 {
+            bucket.full_at = now + debt;
+            return Err(RetryAfter::micros(excess));
+        }
+        bucket.full_at = now + debt + price;
+        Ok(())
+    }
+
+    /// At most `most` guards of one key at a time on this node. Parallel guesses would otherwise all be
+    /// evaluated before the first of them is counted.
+    pub fn in_flight(&self, key: &[u8], most: u32) -> Result<Guard, RetryAfter> {
+        let inner = &self.0;
+        let key = inner.hash.hash_one(("in flight", key));
+        let mut guards = inner.guards();
+        let held = guards.entry(key).or_default();
+        if *held >= most {
+            return Err(RetryAfter(1));
+        }
+        *held += 1;
+        drop(guards);
+        Ok(Guard { inner: inner.clone(), key })
+    }
+}
+
+/// The key of an address: all of IPv4, the /64 of IPv6, since one customer holds at least that much. An IPv4 address
+/// written as IPv6 is that IPv4 address.
+pub fn network(address: IpAddr) -> [u8; 9] {
+    let mut key = [0; 9];
+    let (kind, bytes): (u8, &[u8]) = match address.to_canonical() {
+        IpAddr::V4(v4) => (4, &v4.octets()),
+        IpAddr::V6(v6) => (6, &v6.octets()),
+    };
+    key.iter_mut().zip(std::iter::once(&kind).chain(bytes)).for_each(|(to, from)| *to = *from);
+    key
+}
+
+impl Class {
+    fn micros(&self, tokens: u32) -> i64 {
+        let each = i64::try_from(self.refill.as_micros()).unwrap_or(i64::MAX / 4);
+        // A quarter of the range leaves room to add three of these.
+        each.saturating_mul(i64::from(tokens)).min(i64::MAX / 8)
+    }
+}
+
+impl RetryAfter {
+    fn micros(micros: i64) -> Self {
+        Self(u64::try_from(micros).unwrap_or(0).div_ceil(1_000_000).max(1))
+    }
+}
+
+impl From<RetryAfter> for Error {
+    fn from(wait: RetryAfter) -> Self {
+        RATE_LIMITED.retry_after(wait.0)
+    }
+}
+
+impl Inner {
+    fn shard(&self, key: u64) -> MutexGuard<'_, Vec<Bucket>> {
+        let at = usize::try_from(key >> 58).unwrap_or(0) % SHARDS;
+        #[expect(clippy::indexing_slicing, reason = "there are always SHARDS shards")]
+        self.shards[at].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn guards(&self) -> MutexGuard<'_, HashMap<u64, u32>> {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut held) = self.inner.guards().entry(self.key) {
+            *held.get_mut() -= 1;
+            if *held.get() == 0 {
+                held.remove();
+            }
+        }
+    }
+}
+
+fn place(length: usize, key: u64) -> std::ops::Range<usize> {
+    let sets = (length / WAYS).max(1) as u64;
+    // Bits that chose neither the shard nor were forced by `| 1`.
+    let set = usize::try_from((key >> 1) % sets).unwrap_or(0);
+    set * WAYS..(set + 1) * WAYS
+}
+
+/// The key's bucket; else one that is full by now, which is as good as free; else the one that is full soonest.
+fn find(shard: &mut [Bucket], key: u64, now: i64) -> Option<&mut Bucket> {
+    let set = shard.get_mut(place(shard.len(), key))?;
+    let at = match set.iter().position(|bucket| bucket.key == key) {
+        Some(at) => at,
+        None => set.iter().enumerate().min_by_key(|(_, bucket)| bucket.full_at).map(|(at, _)| at)?,
+    };
+    let bucket = set.get_mut(at)?;
+    if bucket.key != key {
+        *bucket = Bucket { key, full_at: now };
+    }
+    Some(bucket)
+}
+
+#[cfg(test)]
+#[path = "limiter_tests.rs"]
+mod tests;
