@@ -13,8 +13,15 @@
 //! | what events borrow, and what lives | `components/` |
 //! | ground | `http/`, then `db/`, then `base/` |
 
+pub mod app;
 pub mod base;
+pub mod health;
+pub mod limits;
 pub mod components;
 pub mod db;
 pub mod http;
 pub mod identity;
+pub mod permissions;
+pub mod management;
+pub mod sessions;
+pub mod tenancy;

@@ -120,7 +120,7 @@ macro_rules! kinds {
 
 kinds! {
     Tenant => TenantId, Client => ClientId, User => UserId, Session => SessionId, Role => RoleId,
-    Permission => PermissionId, Proof => ProofId, PendingLogin => PendingLoginId, SignUp => SignUpId,
+    Permission => PermissionId, Proof => ProofId, ProofRequest => ProofRequestId, PendingLogin => PendingLoginId, SignUp => SignUpId,
     Invitation => InvitationId, SigningKey => SigningKeyId, DomainEvent => DomainEventId,
     Delivery => DeliveryId, Job => JobId, Audit => AuditId, Device => DeviceId, Request => RequestId,
     Record => RecordId,

@@ -12,7 +12,7 @@ use super::route::{Access, Route};
 use super::scope::{Inner, Scope, Who};
 use super::tenant::Tenant;
 use super::token::{self, INVALID_TOKEN, Kind, MISSING_TOKEN};
-use crate::base::error::{RATE_LIMITED, UNSUPPORTED_MEDIA_TYPE};
+use crate::base::error::UNSUPPORTED_MEDIA_TYPE;
 use crate::base::{PlainToken, Result, TenantId};
 use crate::http::Incoming;
 
@@ -30,7 +30,7 @@ crate::refusals! {
 
 /// Lets a request in, as whom it may be; or refuses.
 pub async fn admit(house: &House, route: &Route, incoming: Incoming) -> Result<Scope> {
-    house.limiter.spend("address", incoming.address.to_string().as_bytes(), 1).map_err(|wait| RATE_LIMITED.retry_after(wait))?;
+    house.limiter.spend("address", incoming.address.to_string().as_bytes(), 1)?;
     local_only(house, &incoming)?;
     origin(house, &incoming).await?;
     let (who, at) = match route.access {
@@ -52,7 +52,7 @@ pub async fn admit(house: &House, route: &Route, incoming: Incoming) -> Result<S
     };
     if let Some((tenant, _)) = &at {
         let key = tenant.id.as_bytes().as_slice();
-        house.limiter.spend("tenant", key, 1).map_err(|wait| RATE_LIMITED.retry_after(wait))?;
+        house.limiter.spend("tenant", key, 1)?;
     }
     if let (Access::Permission(permission), Who::Session(live)) = (route.access, &who)
         && !live.may(permission)

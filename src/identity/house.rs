@@ -125,7 +125,7 @@ impl House {
         }
         let ticket = self.hosts.ticket(&key, now);
         let asked = key.clone();
-        let by_name = self.config.environment.is_local().then(|| local_name(host)).flatten();
+        let by_name: Option<String> = self.config.environment.is_local().then(|| local_name(host)).flatten();
         let found = self.db.read(move |conn| {
             let at_host = Tenant::at_host(conn, &asked)?;
             match (at_host, by_name) {

@@ -15,7 +15,7 @@ use super::gate;
 use super::house::House;
 use super::route::{Access, Method, Route, Source};
 use crate::base::error::{
-    INVALID, METHOD_NOT_ALLOWED, NOT_FOUND, RATE_LIMITED, STALE, TOO_LARGE, UNPARSABLE, UNSUPPORTED_MEDIA_TYPE,
+    INVALID, METHOD_NOT_ALLOWED, NOT_FOUND, STALE, TOO_LARGE, UNPARSABLE, UNSUPPORTED_MEDIA_TYPE,
 };
 use crate::base::{Error, FieldError, RequestId, Result};
 use crate::http::answer::Content;
@@ -233,7 +233,7 @@ async fn otherwise(house: House, allowed: String, request: HttpRequest) -> HttpR
     }
     let peer = request.peer_addr().map(|peer| peer.ip().to_string()).unwrap_or_default();
     if let Err(wait) = house.limiter.spend("address", peer.as_bytes(), 1) {
-        return respond(&house, problem::answer(&RATE_LIMITED.retry_after(wait), id), id, None).await;
+        return respond(&house, problem::answer(&wait.into(), id), id, None).await;
     }
     let answer = Answer::new(204, Content::Empty)
         .header("access-control-allow-methods", allowed)

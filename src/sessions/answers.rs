@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::device::Platform;
-use crate::base::{SessionId, Timestamp};
+use crate::base::{ProofRequestId, SessionId, Timestamp};
 use crate::identity::{LoginType, Next};
 
 /// The answer to every login and refresh.
@@ -40,7 +40,7 @@ pub struct SessionState {
     pub session_id: Option<SessionId>,
     /// To be sent with the code that was mailed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<uuid::Uuid>,
+    pub request_id: Option<ProofRequestId>,
 }
 
 #[derive(Debug, Clone, Serialize, JsonSchema)]

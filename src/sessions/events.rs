@@ -7,7 +7,7 @@ use super::refresh_token::{self, Presented};
 use super::rotation::{self, Rotation};
 use super::steps::{self, Started};
 use super::{entity, token_claims};
-use crate::base::{Error, HashedToken, PlainToken, Result, SessionId};
+use crate::base::{Error, HashedToken, PlainToken, ProofRequestId, Result, SessionId};
 use crate::http::{Cookie, SameSite};
 use crate::identity::token::{self, Kind};
 use crate::identity::{ClientKind, Next, PendingLogin, Scope, Who};
@@ -49,7 +49,7 @@ pub async fn pair(scope: &Scope, started: &Started) -> Result<(TokenPair, Vec<Co
 
 /// What a login answers while a factor is due: a token for the factor routes and nothing else.
 #[instrument(name = "session.pendingToken", skip_all)]
-pub async fn pending_token(scope: &Scope, pending: &PendingLogin, request: Option<uuid::Uuid>) -> Result<TokenPair> {
+pub async fn pending_token(scope: &Scope, pending: &PendingLogin, request: Option<ProofRequestId>) -> Result<TokenPair> {
     let claims = token_claims::of_pending(scope, pending)?;
     let access_token = token::sign(&scope.house, Kind::Pending, &claims).await?;
     Ok(TokenPair {
@@ -72,7 +72,7 @@ pub async fn pending_token(scope: &Scope, pending: &PendingLogin, request: Optio
 /// `__Host-` binds a cookie to one host over TLS; plain http in development has no such thing.
 pub fn refresh_cookie(scope: &Scope, value: &str, max_age: u64) -> Result<Cookie> {
     let client = &scope.app()?.client.public_id;
-    let secure = !scope.house.config.environment.is_local();
+    let secure = !scope.house.config.environment.is_development();
     let prefix = if secure { "__Host-" } else { "" };
     let same_site = SameSite::Strict;
     Ok(Cookie { name: format!("{prefix}dw-{client}"), value: value.to_string(), secure, same_site, max_age })

@@ -7,5 +7,8 @@ pub mod controller;
 pub mod device;
 pub mod entity;
 pub mod events;
+pub mod notices;
 pub mod refresh_token;
+pub mod rotation;
 pub mod steps;
+mod token_claims;

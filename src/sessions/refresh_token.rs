@@ -71,7 +71,7 @@ impl Bound {
 
     fn bytes(self) -> Vec<u8> {
         let Self { tenant, client, session, generation } = self;
-        let ids = [tenant.as_bytes(), client.as_bytes(), session.as_bytes()].concat();
+        let ids = [*tenant.as_bytes(), *client.as_bytes(), *session.as_bytes()].concat();
         [b"dwr_1".as_slice(), &ids, &generation.to_be_bytes()].concat()
     }
 }

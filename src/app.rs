@@ -1,0 +1,193 @@
+//! The roof: builds the components, mounts every room's routes, and says what this process is.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{App, HttpServer, web};
+
+use crate::base::Error;
+use crate::components::config::{Config, Environment};
+use crate::components::database::Database;
+use crate::components::hasher::{self, Hasher};
+use crate::components::keys::Keys;
+use crate::components::limiter::Limiter;
+use crate::components::platform::{Cause, Component, Handle, Platform, Unsound, Watch};
+use crate::components::vault::Vault;
+use crate::components::{Clock, Random};
+use crate::db::Db;
+use crate::identity::house::{House, Lent};
+use crate::identity::{Route, route, serve};
+use crate::{limits, sessions, tenancy};
+
+/// Every room's routes: the one list that router, gate and API document are made from.
+pub fn routes() -> Vec<Route> {
+    [tenancy::controller::routes(), sessions::controller::routes()].concat()
+}
+
+/// What a process is given before it has components.
+#[derive(Clone)]
+pub struct Given {
+    pub config: Arc<Config>,
+    pub clock: Clock,
+    pub vault: Vault,
+}
+
+impl Handle for Given {}
+impl Handle for Keys {}
+impl Handle for Hasher {}
+impl Handle for House {}
+
+/// The components of this process, checked and not yet started.
+pub fn platform(given: &Given) -> Result<Platform, Unsound> {
+    let mut builder = Platform::builder(&given.clock)
+        .given("clock", given.clock.clone())
+        .given("random", Random)
+        .given("settings", given.clone())
+        .required(Database::of(&given.config))
+        .required(Hashing)
+        .required(SigningKeys)
+        .required(Shared);
+    if given.config.roles.serve {
+        builder = builder.required(Api::at(given.config.server.listen));
+    }
+    builder.build()
+}
+
+struct Hashing;
+
+impl Component for Hashing {
+    type Consumes = (Given,);
+    type Provides = Hasher;
+
+    fn name(&self) -> &'static str {
+        "hashing"
+    }
+
+    async fn init(&mut self, (given,): (Given,)) -> Result<Hasher, Cause> {
+        let ours = &given.config.hashing;
+        let settings = hasher::Settings {
+            cost: hasher::Cost { memory: ours.memory_kib.get(), passes: ours.passes.get() },
+            peppers: hasher::Peppers::default(),
+            bounds: hasher::Bounds {
+                permits: ours.permits.get(),
+                queue: ours.queue,
+                wait: ours.queue_wait,
+                idle: Duration::from_secs(5),
+            },
+        };
+        Ok(Hasher::start(settings)?)
+    }
+}
+
+struct SigningKeys;
+
+impl Component for SigningKeys {
+    type Consumes = (Db, Given);
+    type Provides = Keys;
+
+    fn name(&self) -> &'static str {
+        "keys"
+    }
+
+    async fn init(&mut self, (db, given): (Db, Given)) -> Result<Keys, Cause> {
+        Ok(Keys::new(db, given.vault, given.clock))
+    }
+}
+
+/// Puts the handles together into what every request shares.
+struct Shared;
+
+impl Component for Shared {
+    type Consumes = (Given, Db, Keys, Hasher);
+    type Provides = House;
+
+    fn name(&self) -> &'static str {
+        "house"
+    }
+
+    async fn init(&mut self, (given, db, keys, hasher): (Given, Db, Keys, Hasher)) -> Result<House, Cause> {
+        let now = given.clock.clone();
+        let limiter = Limiter::new(Arc::new(move || now.now()), limits::classes(&given.config));
+        let Given { config, clock, vault } = given;
+        Ok(House::new(Lent { config, db, clock, random: Random, vault, keys, hasher, limiter }))
+    }
+}
+
+/// Where the API listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Listening(pub SocketAddr);
+
+impl Handle for Listening {}
+
+/// The HTTP server. Binds at init, so that a taken port refuses the start; answers from start to stop.
+struct Api {
+    address: SocketAddr,
+    bound: Option<(TcpListener, House, Watch)>,
+    running: Option<actix_web::dev::ServerHandle>,
+}
+
+impl Api {
+    fn at(address: SocketAddr) -> Self {
+        Self { address, bound: None, running: None }
+    }
+}
+
+impl Component for Api {
+    type Consumes = (House, Watch);
+    type Provides = Listening;
+
+    fn name(&self) -> &'static str {
+        "api"
+    }
+
+    async fn init(&mut self, (house, watch): (House, Watch)) -> Result<Listening, Cause> {
+        let faults = route::faults(&routes());
+        if !faults.is_empty() {
+            return Err(Error::from(faults).into());
+        }
+        let listener = TcpListener::bind(self.address).map_err(|error| format!("{}: {error}", self.address))?;
+        let address = listener.local_addr()?;
+        self.bound = Some((listener, house, watch));
+        Ok(Listening(address))
+    }
+
+    async fn start(&mut self) -> Result<(), Cause> {
+        let Some((listener, house, watch)) = self.bound.take() else { return Ok(()) };
+        let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let workers = if house.config.environment == Environment::Test { 1 } else { workers };
+        let routes: Vec<Arc<Route>> = routes().into_iter().map(Arc::new).collect();
+        let app = move || {
+            let (house, watch) = (house.clone(), watch.clone());
+            App::new()
+                .configure(|config| serve::mount(config, &house, &routes))
+                .configure(|config| crate::health::mount(config, &watch))
+                .default_service(web::to(move |request| serve::nowhere(house.clone(), request)))
+        };
+        let server = HttpServer::new(app)
+            .workers(workers)
+            .disable_signals()
+            .client_request_timeout(Duration::from_secs(10))
+            .keep_alive(Duration::from_secs(60))
+            .shutdown_timeout(25)
+            .listen(listener)?
+            .run();
+        self.running = Some(server.handle());
+        tokio::spawn(server);
+        Ok(())
+    }
+
+    async fn drain(&mut self) -> Result<(), Cause> {
+        if let Some(running) = self.running.take() {
+            running.stop(true).await;
+        }
+        Ok(())
+    }
+
+    async fn stop(&mut self) -> Result<(), Cause> {
+        if let Some(running) = self.running.take() {
+            running.stop(false).await;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,15 @@
+//! The permissions that this program knows. `area:thing:verb`; none is ever deleted by a start.
+
+pub const USER_LIST: &str = "auth:user:list";
+pub const USER_MANAGE: &str = "auth:user:manage";
+pub const PERMISSION_MANAGE: &str = "auth:permission:manage";
+pub const TOTP_MANAGE: &str = "auth:totp:manage";
+pub const OPENID_USER_CREATE: &str = "auth:keycloak:user:create";
+pub const INVITATION_MANAGE: &str = "auth:invitation:manage";
+pub const AUDIT_READ: &str = "tenant:audit:read";
+
+/// What the mandatory role `admin` of every tenant holds.
+pub const OF_ADMIN: &[&str] =
+    &[USER_LIST, USER_MANAGE, PERMISSION_MANAGE, TOTP_MANAGE, OPENID_USER_CREATE, INVITATION_MANAGE, AUDIT_READ];
+
+pub const ADMIN: &str = "admin";

@@ -1,0 +1,5 @@
+//! Tenants and their clients: made by file, by command and by API, and what a tenant's frontend may see of itself.
+
+pub mod controller;
+pub mod entity;
+pub mod steps;
