@@ -1,0 +1,166 @@
+//! Looking on: in which state each component is, since when and why; and asking the platform to stop.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use tokio::sync::Semaphore;
+
+use super::consumes::Lender;
+use super::node::{Lent, Node, message_of};
+use super::{Cause, Health, Platform};
+use crate::base::Timestamp;
+use crate::components::Clock;
+
+/// For the component that answers questions about the others. Clones look at the same platform.
+#[derive(Clone)]
+pub struct Watch(Arc<House>);
+
+/// The number of a state is the value of the gauge `doorward_component_state`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Declared,
+    Initializing,
+    Initialized,
+    Starting,
+    Started,
+    Degraded,
+    Draining,
+    Stopped,
+    Failed,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    pub name: &'static str,
+    pub required: bool,
+    pub state: State,
+    pub cause: Option<String>,
+    pub since: Timestamp,
+    pub provides: Option<&'static str>,
+    pub consumes: Vec<&'static str>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Standing {
+    pub state: State,
+    pub cause: Option<String>,
+    pub since: Timestamp,
+}
+
+/// What a platform and its watches share.
+pub struct House {
+    /// Providers before their consumers.
+    pub nodes: Vec<Arc<Node>>,
+    /// Those whose start has come to an end, well or badly, in that order.
+    pub risen: Mutex<Vec<Arc<Node>>>,
+    pub stopping: AtomicBool,
+    /// One permit for each time that somebody asked for the stop.
+    pub asked: Semaphore,
+    clock: Clock,
+}
+
+impl Platform {
+    pub fn watch(&self) -> Watch {
+        Watch(Arc::clone(&self.house))
+    }
+
+    pub fn status(&self) -> Vec<Status> {
+        self.watch().status()
+    }
+
+    pub fn edges(&self) -> Vec<(&'static str, &'static str)> {
+        self.watch().edges()
+    }
+}
+
+impl Watch {
+    /// Providers come before their consumers.
+    pub fn status(&self) -> Vec<Status> {
+        self.0.nodes.iter().map(|node| self.0.status_of(node)).collect()
+    }
+
+    /// Whether requests should be sent here: every required component serves, and no stop has begun.
+    pub fn is_ready(&self) -> bool {
+        let serves = |status: Status| matches!(status.state, State::Started | State::Degraded);
+        !self.0.stopping.load(Ordering::SeqCst)
+            && self.0.nodes.iter().filter(|node| node.required).all(|node| serves(self.0.status_of(node)))
+    }
+
+    /// Pairs of consumer and provider.
+    pub fn edges(&self) -> Vec<(&'static str, &'static str)> {
+        let of = |node: &Arc<Node>| node.providers.iter().map(|p| (node.name, *p)).collect::<Vec<_>>();
+        self.0.nodes.iter().flat_map(of).collect()
+    }
+
+    /// Does what a signal does: the first call stops softly, the second hard.
+    pub fn stop(&self) {
+        self.0.asked.add_permits(1);
+    }
+}
+
+impl House {
+    pub fn new(clock: Clock, nodes: Vec<Arc<Node>>) -> Self {
+        let asked = Semaphore::new(0);
+        Self { nodes, risen: Mutex::default(), stopping: AtomicBool::new(false), asked, clock }
+    }
+
+    pub fn lending<'a>(
+        self: &Arc<Self>,
+        init: impl FnOnce(&Lender<'_>) -> BoxFuture<'a, Result<Lent, Cause>>,
+    ) -> BoxFuture<'a, Result<Lent, Cause>> {
+        init(&Lender { nodes: &self.nodes, watch: &Watch(Arc::clone(self)) })
+    }
+
+    pub fn enter(&self, node: &Node, state: State, cause: Option<String>) {
+        self.enter_if(node, state, cause, |_| true);
+    }
+
+    /// A change of state is an event in the log and a value of the gauge, whose label is bounded by the code.
+    fn enter_if(&self, node: &Node, state: State, cause: Option<String>, may: fn(State) -> bool) {
+        let mut standing = node.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !may(standing.state) || (standing.state == state && standing.cause == cause) {
+            return;
+        }
+        metrics::gauge!("doorward_component_state", "component" => node.name).set(f64::from(state as u8));
+        let (component, reason) = (node.name, cause.as_deref());
+        match state {
+            State::Failed => tracing::error!(component, ?state, cause = reason, "component state"),
+            State::Degraded => tracing::warn!(component, ?state, cause = reason, "component state"),
+            _ => tracing::info!(component, ?state, cause = reason, "component state"),
+        }
+        *standing = Standing { state, cause, since: self.clock.now() };
+    }
+
+    fn status_of(&self, node: &Node) -> Status {
+        self.feel(node);
+        let Standing { state, cause, since } = node.standing();
+        let consumes = node.needs.iter().map(|need| need.label).collect();
+        let (name, required, provides) = (node.name, node.required, node.provides_label);
+        Status { name, required, state, cause, since, provides, consumes }
+    }
+
+    /// Lets what a running component says of its health become its state.
+    fn feel(&self, node: &Node) {
+        let Some(lent) = node.lent().filter(|_| node.runs.load(Ordering::SeqCst)) else { return };
+        let (state, cause) = match catch_unwind(AssertUnwindSafe(|| (lent.health)())) {
+            Ok(Health::Ok) => (State::Started, None),
+            Ok(Health::Degraded(cause)) => (State::Degraded, Some(cause)),
+            Ok(Health::Failed(cause)) => (State::Failed, Some(cause)),
+            Err(panic) => {
+                (State::Failed, Some(format!("its health panicked: {}", message_of(panic.as_ref()))))
+            }
+        };
+        let running = |state| matches!(state, State::Started | State::Degraded | State::Failed);
+        self.enter_if(node, state, cause, running);
+    }
+}
+
+impl Standing {
+    pub fn declared(since: Timestamp) -> Self {
+        Self { state: State::Declared, cause: None, since }
+    }
+}
