@@ -37,6 +37,8 @@ fn an_address_that_looks_like_another_is_refused() {
     assert_eq!(refusal("m\u{131}kéy@example.com"), disallowed);
     assert_eq!(refusal("mi\u{307}ke@example.com"), disallowed);
     assert_eq!(refusal("ﬁnn@example.com"), disallowed);
+    assert_eq!(refusal("ada\u{436}@example.com"), disallowed);
+    assert_eq!(refusal("ada\u{1f600}@example.com"), disallowed);
     assert_eq!(refusal("a@ex\u{430}mple.com"), disallowed);
     assert_eq!(refusal("a@xn--exmple-4nf.com"), disallowed);
 }

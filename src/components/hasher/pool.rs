@@ -180,8 +180,9 @@ impl Shared {
                 self.arrived.wait_timeout(state, self.bounds.idle).unwrap_or_else(PoisonError::into_inner);
             state = woken;
             if outcome.timed_out() && state.waiting == 0 {
-                self.counts.keep(bench.bytes(), 0);
+                let held = bench.bytes();
                 bench.memory = Vec::new();
+                self.counts.keep(held, bench.bytes());
             }
         }
     }

@@ -182,6 +182,9 @@ async fn a_pepper_is_named_in_the_string_and_needed_to_verify() {
     assert_eq!(verdict(&peppered, TEXT, &stored).await, (true, false));
     assert_eq!(verdict(&cheap(), TEXT, &stored).await, (false, false));
     assert_eq!(verdict(&cheap(), TEXT, &stripped).await, (false, false));
+    // A key that is gone must not turn into no key.
+    let bare = cheap().hash(None, &password(TEXT)).await.unwrap();
+    assert_eq!(verdict(&cheap(), TEXT, &format!("$dw1$k=gone{bare}")).await, (false, false));
 }
 
 #[tokio::test]
