@@ -1,1 +1,26 @@
-//! Ground: one connection type over two databases.
+//! Ground: one connection type over two databases, `read` and `write` as the only ways to it.
+
+pub mod choice;
+pub mod conn;
+pub mod dialect;
+pub mod migrate;
+pub mod schema;
+mod store;
+pub mod tx;
+pub mod types;
+mod writer;
+
+pub use conn::{Both, BothDsl, DbConn, MultiBackend, columns, is_postgres};
+pub use dialect::Locked;
+pub use migrate::migrate;
+pub use store::{Db, DbSettings};
+pub use tx::{Actor, ActorKind, Audit, Cause, Happened, Outcome, Tx, Work};
+pub use types::{Json, sql};
+
+use crate::base::Error;
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::internal(error)
+    }
+}

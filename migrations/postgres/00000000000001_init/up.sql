@@ -274,7 +274,7 @@ CREATE TABLE sessions (
     tenant_id uuid NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     client_id uuid NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
-    type text COLLATE "C" NOT NULL,
+    kind text COLLATE "C" NOT NULL,
     login_type text COLLATE "C" NOT NULL,
     factors jsonb NOT NULL,
     impersonator_user_id uuid,

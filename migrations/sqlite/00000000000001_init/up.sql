@@ -274,7 +274,7 @@ CREATE TABLE sessions (
     tenant_id BLOB NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
     user_id BLOB NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     client_id BLOB NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
-    type TEXT NOT NULL,
+    kind TEXT NOT NULL,
     login_type TEXT NOT NULL,
     factors TEXT NOT NULL,
     impersonator_user_id BLOB,

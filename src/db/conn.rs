@@ -1,0 +1,117 @@
+//! One connection type over PostgreSQL and SQLite, and the few words diesel lacks for the pair.
+
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::expression::Selectable;
+use diesel::pg::{Pg, PgConnection};
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sqlite::{Sqlite, SqliteConnection};
+
+#[derive(diesel::MultiConnection)]
+pub enum DbConn {
+    Pg(PgConnection),
+    Sqlite(SqliteConnection),
+}
+
+type Transactions = <DbConn as Connection>::TransactionManager;
+
+/// FULL: a commit that was acknowledged survives a power cut. The caches stay small until a measurement asks for more.
+const PRAGMAS: &str = "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
+    PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-2000; PRAGMA trusted_schema=OFF;";
+
+/// Bounded waits: a lock, a statement or a forgotten transaction never holds a connection for ever.
+const SETTINGS: &str = "SET lock_timeout='2s'; SET statement_timeout='30s'; \
+    SET idle_in_transaction_session_timeout='30s'; SET synchronous_commit=on; SET TIME ZONE 'UTC';";
+
+pub fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+impl DbConn {
+    /// By scheme, so that the error is that of the database that was meant.
+    pub fn open(url: &str) -> ConnectionResult<Self> {
+        if is_postgres(url) {
+            let mut conn = PgConnection::establish(url)?;
+            conn.batch_execute(SETTINGS).map_err(ConnectionError::CouldntSetupConfiguration)?;
+            return Ok(Self::Pg(conn));
+        }
+        let path = url.strip_prefix("sqlite://").unwrap_or(url);
+        let mut conn = SqliteConnection::establish(path)?;
+        conn.batch_execute(PRAGMAS).map_err(ConnectionError::CouldntSetupConfiguration)?;
+        Ok(Self::Sqlite(conn))
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        matches!(self, Self::Pg(_))
+    }
+
+    /// `BEGIN IMMEDIATE` on SQLite: a deferred transaction that turns to writing fails at once under load.
+    pub fn begin_write(&mut self) -> QueryResult<()> {
+        match self {
+            Self::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE"),
+            Self::Pg(_) => Transactions::begin_transaction(self),
+        }
+    }
+
+    pub fn commit(&mut self) -> QueryResult<()> {
+        Transactions::commit_transaction(self)
+    }
+
+    pub fn roll_back(&mut self) {
+        if let Err(error) = Transactions::rollback_transaction(self) {
+            tracing::debug!(%error, "roll back");
+        }
+    }
+
+    /// A savepoint: only inside [`Self::begin_write`].
+    pub fn nested<T, E: From<diesel::result::Error>>(
+        &mut self,
+        run: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        Transactions::begin_transaction(self)?;
+        match run(self) {
+            Ok(value) => {
+                Transactions::commit_transaction(self)?;
+                Ok(value)
+            }
+            Err(error) => {
+                self.roll_back();
+                Err(error)
+            }
+        }
+    }
+}
+
+/// A query valid on both databases, rendered by the real one: gives ON CONFLICT, UNION and SKIP LOCKED.
+#[derive(Debug, Clone, Copy)]
+pub struct Both<Q>(pub Q);
+
+impl<Q: QueryId> QueryId for Both<Q> {
+    type QueryId = Q::QueryId;
+    const HAS_STATIC_QUERY_ID: bool = Q::HAS_STATIC_QUERY_ID;
+}
+
+impl<Q: Query> Query for Both<Q> {
+    type SqlType = Q::SqlType;
+}
+
+impl<Q> RunQueryDsl<DbConn> for Both<Q> {}
+
+impl<Q: QueryFragment<Pg> + QueryFragment<Sqlite>> QueryFragment<MultiBackend> for Both<Q> {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        MultiBackend::walk_variant_ast(&self.0, pass)
+    }
+}
+
+pub trait BothDsl: Sized {
+    fn both(self) -> Both<Self> {
+        Both(self)
+    }
+}
+
+impl<Q> BothDsl for Q {}
+
+/// The select or returning list of a struct, without naming a database.
+pub fn columns<T: Selectable<MultiBackend>>() -> T::SelectExpression {
+    T::construct_selection()
+}

@@ -1,0 +1,180 @@
+//! Forward-only migrations: one migrator at a time, drift refused, and the database remembers whose it is.
+
+use std::fmt::Write as _;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use diesel::migration::{Migration, MigrationSource};
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::conn::DbConn;
+use crate::base::{Error, Result, Timestamp};
+
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+/// "door" in ASCII: the session lock that migrators of one PostgreSQL database share.
+const LOCK: i64 = 0x646f_6f72;
+
+/// diesel keeps names only; an edited migration would go unseen.
+const CHECKSUMS: &str =
+    "CREATE TABLE IF NOT EXISTS migration_checksums (version text PRIMARY KEY, checksum text NOT NULL)";
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Migrated {
+    pub applied: Vec<String>,
+}
+
+/// Brings the database at `url` up to this program, or refuses: another environment's, changed migrations, newer ones.
+pub fn migrate(url: &str, environment: &str, now: Timestamp) -> Result<Migrated> {
+    let mut conn = DbConn::open(url).map_err(Error::internal)?;
+    match &mut conn {
+        DbConn::Pg(pg) => {
+            diesel::sql_query("SELECT pg_advisory_lock($1)")
+                .bind::<diesel::sql_types::BigInt, _>(LOCK)
+                .execute(pg)?;
+        }
+        // One process at a time: SQLite's own write lock is taken by each migration's transaction.
+        DbConn::Sqlite(_) => {}
+    }
+    let migrated = run(&mut conn, environment, now);
+    if let DbConn::Pg(pg) = &mut conn {
+        diesel::sql_query("SELECT pg_advisory_unlock($1)")
+            .bind::<diesel::sql_types::BigInt, _>(LOCK)
+            .execute(pg)?;
+    }
+    migrated
+}
+
+/// The versions that this program knows and the database at `conn` lacks.
+pub fn pending(conn: &mut DbConn) -> Result<Vec<String>> {
+    let pending = match conn {
+        DbConn::Pg(pg) => pg
+            .pending_migrations(POSTGRES)
+            .map_err(Error::internal)?
+            .iter()
+            .map(|m| m.name().to_string())
+            .collect(),
+        DbConn::Sqlite(sqlite) => sqlite
+            .pending_migrations(SQLITE)
+            .map_err(Error::internal)?
+            .iter()
+            .map(|m| m.name().to_string())
+            .collect(),
+    };
+    Ok(pending)
+}
+
+fn run(conn: &mut DbConn, environment: &str, now: Timestamp) -> Result<Migrated> {
+    diesel::sql_query(CHECKSUMS).execute(conn)?;
+    refuse_drift(conn)?;
+    let applied = match conn {
+        DbConn::Pg(pg) => pg.run_pending_migrations(POSTGRES).map_err(Error::internal)?,
+        DbConn::Sqlite(sqlite) => sqlite.run_pending_migrations(SQLITE).map_err(Error::internal)?,
+    };
+    let applied: Vec<String> = applied.iter().map(ToString::to_string).collect();
+    remember_checksums(conn)?;
+    belong_to(conn, environment, now)?;
+    Ok(Migrated { applied })
+}
+
+#[derive(QueryableByName)]
+struct Known {
+    #[diesel(sql_type = Text)]
+    version: String,
+    #[diesel(sql_type = Text)]
+    checksum: String,
+}
+
+fn refuse_drift(conn: &mut DbConn) -> Result<()> {
+    let ours = checksums(conn.is_postgres())?;
+    let known: Vec<Known> =
+        diesel::sql_query("SELECT version, checksum FROM migration_checksums").load(conn)?;
+    for Known { version, checksum } in known {
+        match ours.iter().find(|(name, _)| *name == version) {
+            Some((_, ours)) if *ours == checksum => {}
+            Some(_) => {
+                return Err(Error::internal(format!("migration {version} was changed after it ran here")));
+            }
+            None => {
+                return Err(Error::internal(format!(
+                    "the database has migration {version}, which this older program does not know"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn remember_checksums(conn: &mut DbConn) -> Result<()> {
+    for (version, checksum) in checksums(conn.is_postgres())? {
+        diesel::sql_query(
+            "INSERT INTO migration_checksums (version, checksum) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        )
+        .bind::<Text, _>(version)
+        .bind::<Text, _>(checksum)
+        .execute(conn)?;
+    }
+    Ok(())
+}
+
+fn checksums(postgres: bool) -> Result<Vec<(String, String)>> {
+    macro_rules! of {
+        ($source:expr, $database:ty) => {{
+            let migrations = MigrationSource::<$database>::migrations(&$source).map_err(Error::internal)?;
+            migrations
+                .iter()
+                .map(|m| (m.name().to_string(), checksum_of(&m.name().to_string(), postgres)))
+                .collect()
+        }};
+    }
+    Ok(if postgres { of!(POSTGRES, diesel::pg::Pg) } else { of!(SQLITE, diesel::sqlite::Sqlite) })
+}
+
+/// Every migration's text, once more and by name: what diesel embeds cannot be read back.
+fn checksum_of(name: &str, postgres: bool) -> String {
+    let text = TEXTS
+        .iter()
+        .find(|(known, ..)| *known == name)
+        .map(|(_, pg, sqlite)| if postgres { pg } else { sqlite });
+    let sum = digest(&SHA256, text.copied().unwrap_or_default().as_bytes());
+    sum.as_ref().iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+macro_rules! texts {
+    ($($name:literal),*) => {
+        &[$((
+            $name,
+            include_str!(concat!("../../migrations/postgres/", $name, "/up.sql")),
+            include_str!(concat!("../../migrations/sqlite/", $name, "/up.sql")),
+        )),*]
+    };
+}
+
+/// Each new migration is named here too; `tests` refuse one that is not.
+pub const TEXTS: &[(&str, &str, &str)] = texts!["00000000000001_init"];
+
+fn belong_to(conn: &mut DbConn, environment: &str, now: Timestamp) -> Result<()> {
+    use super::schema::installation::dsl;
+    let theirs: Option<String> = dsl::installation.select(dsl::environment).get_result(conn).optional()?;
+    match theirs {
+        Some(theirs) if theirs == environment => Ok(()),
+        Some(theirs) => Err(Error::internal(format!(
+            "this database belongs to the environment \"{theirs}\", and DOORWARD_ENV says \"{environment}\""
+        ))),
+        None => {
+            let row = (
+                dsl::id.eq(1),
+                dsl::environment.eq(environment),
+                dsl::restore_epoch.eq(0_i64),
+                dsl::created_at.eq(now),
+            );
+            diesel::insert_into(dsl::installation).values(row).execute(conn)?;
+            Ok(())
+        }
+    }
+}

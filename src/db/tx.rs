@@ -1,0 +1,315 @@
+//! A write transaction: its connection, who causes it, and what must be written with every change.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+use serde_json::Value;
+
+use super::conn::{BothDsl, DbConn};
+use super::schema::{audit_records, domain_events, jobs};
+use super::types::Json;
+use crate::base::{AuditId, DomainEventId, Id, JobId, Result, SessionId, TenantId, Timestamp, UserId};
+
+crate::choice! {
+    /// What sort of somebody acts.
+    ActorKind { User = "user", Client = "client", Server = "server", Operator = "operator", Nobody = "nobody" }
+}
+
+crate::choice! {
+    Outcome { Success = "success", Refused = "refused", Failed = "failed" }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Actor {
+    pub kind: ActorKind,
+    pub id: Option<uuid::Uuid>,
+    /// The person who acts as the actor, when that is somebody else.
+    pub on_behalf_of: Option<UserId>,
+}
+
+impl Actor {
+    pub const NOBODY: Self = Self { kind: ActorKind::Nobody, id: None, on_behalf_of: None };
+    pub const SERVER: Self = Self { kind: ActorKind::Server, id: None, on_behalf_of: None };
+    pub const OPERATOR: Self = Self { kind: ActorKind::Operator, id: None, on_behalf_of: None };
+
+    pub fn user(user: UserId) -> Self {
+        Self { kind: ActorKind::User, id: Some(user.0), on_behalf_of: None }
+    }
+}
+
+/// Who and what a change comes from; it stands in every record of it.
+#[derive(Debug, Clone)]
+pub struct Cause {
+    pub tenant: Option<TenantId>,
+    pub actor: Actor,
+    pub session: Option<SessionId>,
+    pub request: Option<uuid::Uuid>,
+    pub causation: Option<uuid::Uuid>,
+    pub address: Option<String>,
+    pub user_agent: Option<String>,
+}
+
+impl Cause {
+    /// The server itself, on nobody's request.
+    pub fn server(tenant: Option<TenantId>) -> Self {
+        Self {
+            tenant,
+            actor: Actor::SERVER,
+            session: None,
+            request: None,
+            causation: None,
+            address: None,
+            user_agent: None,
+        }
+    }
+}
+
+/// What a node must forget once the change is committed, here at once and elsewhere by notify.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forget {
+    Session(SessionId),
+    User(UserId),
+    Tenant(TenantId),
+    Keys(TenantId),
+}
+
+#[derive(Debug, Default)]
+pub struct Effects {
+    pub forget: Vec<Forget>,
+    pub work: bool,
+    pub happened: bool,
+}
+
+pub struct Tx<'c> {
+    pub conn: &'c mut DbConn,
+    pub cause: &'c Cause,
+    pub now: Timestamp,
+    pub effects: Effects,
+}
+
+/// Who did what to what. `action` is the name of the event that did it.
+#[derive(Debug)]
+pub struct Audit {
+    pub action: &'static str,
+    pub outcome: Outcome,
+    pub reason: Option<&'static str>,
+    pub target: Option<(&'static str, uuid::Uuid)>,
+    pub data: Value,
+}
+
+impl Audit {
+    pub fn success(action: &'static str) -> Self {
+        Self {
+            action,
+            outcome: Outcome::Success,
+            reason: None,
+            target: None,
+            data: Value::Object(serde_json::Map::default()),
+        }
+    }
+
+    pub fn refused(action: &'static str, reason: &'static str) -> Self {
+        Self { outcome: Outcome::Refused, reason: Some(reason), ..Self::success(action) }
+    }
+
+    pub fn of<K>(self, kind: &'static str, id: Id<K>) -> Self {
+        Self { target: Some((kind, id.0)), ..self }
+    }
+
+    pub fn with(self, data: Value) -> Self {
+        Self { data, ..self }
+    }
+}
+
+/// A domain event: a trigger's name, whom it concerns, and what receivers may see of it.
+#[derive(Debug)]
+pub struct Happened {
+    pub trigger: &'static str,
+    pub subject: (&'static str, uuid::Uuid),
+    pub data: Value,
+}
+
+impl Happened {
+    pub fn new<K>(trigger: &'static str, kind: &'static str, id: Id<K>) -> Self {
+        Self { trigger, subject: (kind, id.0), data: Value::Object(serde_json::Map::default()) }
+    }
+
+    pub fn with(self, data: Value) -> Self {
+        Self { data, ..self }
+    }
+}
+
+/// A durable piece of work. `sealed` is for what must not stand in the row in clear.
+#[derive(Debug)]
+pub struct Work {
+    pub id: JobId,
+    pub kind: &'static str,
+    pub name: &'static str,
+    pub data: Value,
+    pub sealed: Option<Vec<u8>>,
+    pub scheduled_at: Option<Timestamp>,
+    pub priority: i32,
+    pub max_attempts: i32,
+    pub dedupe_key: Option<String>,
+}
+
+impl Work {
+    pub fn job(name: &'static str, data: Value) -> Self {
+        let id = JobId::new();
+        Self {
+            id,
+            kind: "job",
+            name,
+            data,
+            sealed: None,
+            scheduled_at: None,
+            priority: 5,
+            max_attempts: 10,
+            dedupe_key: None,
+        }
+    }
+
+    /// A delivery leaves the house: a mail, a webhook call, a push.
+    pub fn delivery(name: &'static str, data: Value) -> Self {
+        Self { kind: "delivery", priority: 4, max_attempts: 20, ..Self::job(name, data) }
+    }
+}
+
+impl<'c> Tx<'c> {
+    pub fn new(conn: &'c mut DbConn, cause: &'c Cause, now: Timestamp) -> Self {
+        Self { conn, cause, now, effects: Effects::default() }
+    }
+
+    pub fn tenant(&self) -> Option<TenantId> {
+        self.cause.tenant
+    }
+
+    pub fn audit(&mut self, audit: Audit) -> Result<()> {
+        self.audit_summed(audit, 1)
+    }
+
+    /// One record for many alike: refusals of a limiter would otherwise be a way to fill the disk.
+    pub fn audit_summed(&mut self, audit: Audit, count: i64) -> Result<()> {
+        use audit_records as a;
+        let cause = self.cause;
+        diesel::insert_into(a::table)
+            .values((
+                (a::id.eq(AuditId::new()), a::tenant_id.eq(cause.tenant), a::action.eq(audit.action)),
+                (
+                    a::outcome.eq(audit.outcome),
+                    a::reason.eq(audit.reason),
+                    a::actor_kind.eq(cause.actor.kind),
+                ),
+                (a::actor_id.eq(cause.actor.id.map(any)), a::on_behalf_of.eq(cause.actor.on_behalf_of)),
+                (
+                    a::target_kind.eq(audit.target.map(|t| t.0)),
+                    a::target_id.eq(audit.target.map(|t| any(t.1))),
+                ),
+                (a::session_id.eq(cause.session), a::request_id.eq(cause.request.map(any))),
+                (a::address.eq(cause.address.as_deref()), a::user_agent.eq(cause.user_agent.as_deref())),
+                (a::count.eq(count), a::data.eq(Json(audit.data)), a::created_at.eq(self.now)),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    /// Writes a domain event; sockets, actions, webhooks and audit feed on it after the commit.
+    pub fn throw(&mut self, happened: Happened) -> Result<()> {
+        use domain_events as e;
+        let cause = self.cause;
+        diesel::insert_into(e::table)
+            .values((
+                (
+                    e::id.eq(DomainEventId::new()),
+                    e::tenant_id.eq(cause.tenant),
+                    e::trigger_name.eq(happened.trigger),
+                ),
+                (e::subject_kind.eq(happened.subject.0), e::subject_id.eq(any(happened.subject.1))),
+                (e::actor_kind.eq(cause.actor.kind), e::actor_id.eq(cause.actor.id.map(any))),
+                (e::data.eq(Json(happened.data)), e::request_id.eq(cause.request.map(any))),
+                (e::causation_id.eq(cause.causation.map(any)), e::created_at.eq(self.now)),
+            ))
+            .execute(self.conn)?;
+        self.effects.happened = true;
+        Ok(())
+    }
+
+    /// Enqueues work in this transaction; a second one with the same dedupe key is dropped.
+    pub fn enqueue(&mut self, work: Work) -> Result<JobId> {
+        use jobs as j;
+        let cause = self.cause;
+        diesel::insert_into(j::table)
+            .values((
+                (
+                    j::id.eq(work.id),
+                    j::tenant_id.eq(cause.tenant),
+                    j::kind.eq(work.kind),
+                    j::name.eq(work.name),
+                ),
+                (j::priority.eq(work.priority), j::scheduled_at.eq(work.scheduled_at.unwrap_or(self.now))),
+                (j::state.eq("queued"), j::retry_count.eq(0), j::max_attempts.eq(work.max_attempts)),
+                (j::data.eq(Json(work.data)), j::sealed.eq(work.sealed), j::dedupe_key.eq(work.dedupe_key)),
+                (j::fence.eq(0_i64), j::request_id.eq(cause.request.map(any))),
+                (j::causation_id.eq(cause.causation.map(any)), j::actor_id.eq(cause.actor.id.map(any))),
+                (j::created_at.eq(self.now), j::updated_at.eq(self.now)),
+            ))
+            .on_conflict_do_nothing()
+            .both()
+            .execute(self.conn)?;
+        if !self.effects.work {
+            self.effects.work = true;
+            self.notify("work")?;
+        }
+        Ok(work.id)
+    }
+
+    /// Deciding over a set (the last owner, the last key) needs everybody who decides about it to queue.
+    /// On SQLite every write queues already.
+    pub fn lock(&mut self, kind: &'static str, tenant: TenantId) -> Result<()> {
+        if let DbConn::Pg(pg) = &mut *self.conn {
+            diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+                .bind::<Text, _>(format!("{kind}:{tenant}"))
+                .execute(pg)?;
+        }
+        Ok(())
+    }
+
+    /// Tells this node, after the commit, and every other one that what it remembers of this is old.
+    pub fn forget(&mut self, what: Forget) -> Result<()> {
+        self.effects.forget.push(what);
+        let message = match what {
+            Forget::Session(id) => format!("session:{id}"),
+            Forget::User(id) => format!("user:{id}"),
+            Forget::Tenant(id) => format!("tenant:{id}"),
+            Forget::Keys(id) => format!("keys:{id}"),
+        };
+        self.notify(&message)
+    }
+
+    fn notify(&mut self, message: &str) -> Result<()> {
+        if let DbConn::Pg(pg) = &mut *self.conn {
+            diesel::sql_query("SELECT pg_notify('doorward', $1)").bind::<Text, _>(message).execute(pg)?;
+        }
+        Ok(())
+    }
+}
+
+/// An id of whatever kind, for the columns that hold several.
+fn any(uuid: uuid::Uuid) -> crate::base::RecordId {
+    Id::of(uuid)
+}
+
+/// Reads back PostgreSQL's oldest open transaction; domain events are tailed up to it.
+pub fn oldest_open(conn: &mut DbConn) -> QueryResult<i64> {
+    #[derive(QueryableByName)]
+    struct Oldest {
+        #[diesel(sql_type = BigInt)]
+        xmin: i64,
+    }
+    match conn {
+        DbConn::Pg(pg) => {
+            let sql = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xmin";
+            diesel::sql_query(sql).get_result::<Oldest>(pg).map(|row| row.xmin)
+        }
+        DbConn::Sqlite(_) => Ok(i64::MAX),
+    }
+}
