@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lettre::message::header::ContentTransferEncoding;
+use lettre::message::header::{ContentTransferEncoding, ContentType};
 use lettre::message::{MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
@@ -21,16 +21,11 @@ fn transport(smtp: &Smtp) -> Transport {
 
 fn message(encoding: ContentTransferEncoding) -> Message {
     let text = "Hallo Zoë,\n\nfollow https://acme.test/v?token=a_b=c&x=1 .\n.. or type 1234 5678.\n";
-    let part = |part: SinglePart| part;
-    let text = part(SinglePart::builder().header(encoding).header(plain()).body(text.to_owned()));
+    let text = SinglePart::builder().header(encoding).header(ContentType::TEXT_PLAIN).body(text.to_owned());
     let html = part(SinglePart::html("<p>Zoë</p>".to_owned()));
     let parts = MultiPart::alternative().singlepart(text).singlepart(html);
     let draft = Message::builder().from("door@acme.test".parse().unwrap());
     draft.to("zoe@acme.test".parse().unwrap()).subject("Zoë, één stap nog").multipart(parts).unwrap()
-}
-
-fn plain() -> lettre::message::header::ContentType {
-    lettre::message::header::ContentType::TEXT_PLAIN
 }
 
 #[tokio::test]
@@ -75,12 +70,17 @@ async fn a_lost_answer_leaves_a_mail_that_the_sender_thinks_unsent() {
     assert_eq!(smtp.mails().len(), 1);
 }
 
+/// The transport's own timeout ends with the connection: whoever sends must bring a clock.
 #[tokio::test]
-async fn a_slow_server_runs_into_the_senders_patience() {
+async fn a_silent_server_holds_a_sender_who_brings_no_clock() {
     let smtp = Smtp::start().await;
-    smtp.fail(Stage::Greeting, Fault::Wait(Duration::from_secs(5)));
+    smtp.fail(Stage::Greeting, Fault::Wait(Duration::from_secs(60)));
 
-    assert!(transport(&smtp).send(message(ContentTransferEncoding::Base64)).await.is_err());
+    let transport = transport(&smtp);
+    let sending = transport.send(message(ContentTransferEncoding::Base64));
+
+    assert!(tokio::time::timeout(Duration::from_secs(3), sending).await.is_err());
+    assert_eq!((smtp.connections(), smtp.mails().len()), (1, 0));
 }
 
 #[tokio::test]

@@ -37,7 +37,8 @@ impl Part {
         let Some(boundary) = self.raw_header("Content-Type").and_then(boundary) else { return Vec::new() };
         let text = String::from_utf8_lossy(&self.body).into_owned();
         let all = format!("\r\n{text}");
-        let mut pieces = all.split(&format!("\r\n--{boundary}"));
+        let fence = format!("\r\n--{boundary}");
+        let mut pieces = all.split(&fence);
         pieces.next();
         let whole = pieces.take_while(|piece| !piece.starts_with("--"));
         whole.map(|piece| Self::parse(piece.strip_prefix("\r\n").unwrap_or(piece).as_bytes())).collect()

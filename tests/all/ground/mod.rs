@@ -33,7 +33,7 @@ enum Lent {
 }
 
 impl Ground {
-    fn new(kind: Kind) -> Self {
+    pub fn new(kind: Kind) -> Self {
         let lent = match kind {
             Kind::Sqlite => Lent::Sqlite(sqlite::File::new()),
             Kind::Postgres => Lent::Postgres(postgres::Database::take()),
