@@ -22,7 +22,7 @@ fn transport(smtp: &Smtp) -> Transport {
 fn message(encoding: ContentTransferEncoding) -> Message {
     let text = "Hallo Zoë,\n\nfollow https://acme.test/v?token=a_b=c&x=1 .\n.. or type 1234 5678.\n";
     let text = SinglePart::builder().header(encoding).header(ContentType::TEXT_PLAIN).body(text.to_owned());
-    let html = part(SinglePart::html("<p>Zoë</p>".to_owned()));
+    let html = SinglePart::html("<p>Zoë</p>".to_owned());
     let parts = MultiPart::alternative().singlepart(text).singlepart(html);
     let draft = Message::builder().from("door@acme.test".parse().unwrap());
     draft.to("zoe@acme.test".parse().unwrap()).subject("Zoë, één stap nog").multipart(parts).unwrap()

@@ -152,18 +152,21 @@ impl Programs {
         wait_for(&folder).then_some((port, leash))
     }
 
-    /// A data folder: a copy of one that was initialised once for this version.
+    /// A data folder: a copy of one that this user once initialised with this version.
     fn lay(&self, folder: &Path, user: Option<u32>) {
         let data = folder.join("data");
-        let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("postgres-{}", self.version));
+        let owner = fs::metadata(folder).unwrap().uid();
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let kept = cache.join(format!("postgres-{}-{owner}", self.version));
         if kept.is_dir() {
             return copy(&kept, &data, user);
         }
         self.initialise(&data, user);
-        let half = TempDir::with_prefix_in("postgres-", env!("CARGO_TARGET_TMPDIR")).unwrap();
-        copy(&data, &half.path().join("data"), None);
-        // Another run may have been quicker; its copy is as good.
-        let _ = fs::rename(half.path().join("data"), kept);
+        // Where the cache cannot be written every run initialises; where another run was quicker its copy is as good.
+        if let Ok(half) = TempDir::with_prefix_in("postgres-", cache) {
+            copy(&data, &half.path().join("data"), None);
+            let _ = fs::rename(half.path().join("data"), kept);
+        }
     }
 
     fn initialise(&self, data: &Path, user: Option<u32>) {
