@@ -1,0 +1,27 @@
+# `make` alone lists what there is. The same words run here, in CI and in a fresh clone.
+
+.PHONY: help run test lint fmt clean
+
+help: ## list these words
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1	/'
+
+run: ## start the server on an embedded database
+	cargo run
+
+test: ## every test, on SQLite and on a PostgreSQL of its own
+	@sh scripts/needs.sh postgresql chromium chromium-driver
+	@sh scripts/test.sh
+
+lint: ## format, clippy, documentation, and cargo-deny where it is installed
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+	@if command -v cargo-deny >/dev/null; then cargo deny --locked check; \
+	else echo "cargo-deny is not installed, so deny.toml was not checked (cargo install --locked cargo-deny)"; fi
+
+fmt: ## format the sources
+	cargo fmt
+
+clean: ## delete what was built and the development database
+	cargo clean
+	rm -rf data

@@ -1,0 +1,166 @@
+//! A real browser without a window: Chromium, spoken to through chromedriver.
+
+use std::path::Path;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::leash::{Leash, Leashed};
+
+/// Keys that have no letter, as the WebDriver standard numbers them.
+pub mod keys {
+    pub const TAB: &str = "\u{e004}";
+    pub const ENTER: &str = "\u{e007}";
+    pub const ESCAPE: &str = "\u{e00c}";
+    pub const SHIFT: &str = "\u{e008}";
+}
+
+/// The name under which the standard hides an element's id.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+pub struct Browser {
+    http: reqwest::Client,
+    session: String,
+    _driver: Leash,
+}
+
+#[derive(Debug, Clone)]
+pub struct Element(String);
+
+impl Browser {
+    pub async fn start() -> Self {
+        let folder = TempDir::with_prefix("doorward-browser-").unwrap().keep();
+        let how = Leashed { folder: &folder, signal: "TERM", user: None };
+        let driver = Leash::start(&how, ["/bin/sh", "-c", "exec chromedriver --port=0 > log 2>&1"]);
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
+        let driver_url = format!("http://127.0.0.1:{}", port(&folder).await);
+        let asked = http.post(format!("{driver_url}/session")).json(&capabilities(&folder));
+        let answer: Value = asked.send().await.unwrap().json().await.unwrap();
+        let Some(id) = answer["value"]["sessionId"].as_str() else { panic!("no browser: {answer:#}") };
+        Self { session: format!("{driver_url}/session/{id}"), http, _driver: driver }
+    }
+
+    pub async fn open(&self, url: &str) {
+        self.post("url", json!({ "url": url })).await;
+    }
+
+    pub async fn url(&self) -> String {
+        text(&self.get("url").await)
+    }
+
+    pub async fn title(&self) -> String {
+        text(&self.get("title").await)
+    }
+
+    /// The first element that a CSS selector finds; waits up to 5 s for it.
+    pub async fn find(&self, css: &str) -> Element {
+        let found = self.post("element", json!({ "using": "css selector", "value": css })).await;
+        Element(text(&found[ELEMENT]))
+    }
+
+    pub async fn click(&self, css: &str) {
+        let Element(id) = self.find(css).await;
+        self.post(&format!("element/{id}/click"), json!({})).await;
+    }
+
+    /// Replaces what stands in a field.
+    pub async fn type_into(&self, css: &str, typed: &str) {
+        let Element(id) = self.find(css).await;
+        self.post(&format!("element/{id}/clear"), json!({})).await;
+        self.post(&format!("element/{id}/value"), json!({ "text": typed })).await;
+    }
+
+    /// What a person reads there.
+    pub async fn text(&self, css: &str) -> String {
+        let Element(id) = self.find(css).await;
+        text(&self.get(&format!("element/{id}/text")).await)
+    }
+
+    /// Keys pressed one after another, wherever the focus is.
+    pub async fn press(&self, keys: &str) {
+        let strokes = keys.chars().flat_map(|key| {
+            [json!({ "type": "keyDown", "value": key }), json!({ "type": "keyUp", "value": key })]
+        });
+        let actions: Vec<Value> = strokes.collect();
+        self.post("actions", json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": actions }] }))
+            .await;
+    }
+
+    /// All cookies that this page's requests would carry, the HttpOnly ones too.
+    pub async fn cookies(&self) -> Vec<Value> {
+        self.get("cookie").await.as_array().cloned().unwrap_or_default()
+    }
+
+    /// The value that a function body returns.
+    pub async fn run(&self, script: &str) -> Value {
+        self.post("execute/sync", json!({ "script": script, "args": [] })).await
+    }
+
+    pub async fn resize(&self, width: u32, height: u32) {
+        self.post("window/rect", json!({ "width": width, "height": height })).await;
+    }
+
+    /// The visible part of the page, as PNG.
+    pub async fn screenshot(&self) -> Vec<u8> {
+        STANDARD.decode(text(&self.get("screenshot").await)).unwrap()
+    }
+
+    /// For what the standard offers and this kit does not name.
+    pub async fn get(&self, path: &str) -> Value {
+        self.call(Method::GET, path, None).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Value {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        let mut request = self.http.request(method, format!("{}/{path}", self.session));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let mut answer: Value = request.send().await.unwrap().json().await.unwrap();
+        let value = answer["value"].take();
+        if let Some(error) = value["error"].as_str() {
+            panic!("the browser refuses {path}: {error}: {}", value["message"]);
+        }
+        value
+    }
+}
+
+async fn port(folder: &Path) -> u16 {
+    for _ in 0..500 {
+        let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+        if let Some((_, after)) = log.split_once("started successfully on port ") {
+            if let Some((port, _)) = after.split_once('.') {
+                return port.parse().unwrap();
+            }
+        }
+        assert!(
+            !log.contains("not found"),
+            "chromedriver is not on this machine. Install it with\n\
+             \n    sudo apt-get install -y chromium chromium-driver\n"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("chromedriver did not start within 10 s");
+}
+
+fn capabilities(folder: &Path) -> Value {
+    let profile = format!("--user-data-dir={}", folder.join("profile").display());
+    json!({ "capabilities": { "alwaysMatch": {
+        "timeouts": { "implicit": 5000 },
+        "goog:chromeOptions": { "args": [
+            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync", profile,
+        ] },
+    } } })
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("the browser answered {value}")).to_owned()
+}

@@ -1,0 +1,12 @@
+//! Every test that looks at the server from outside: one binary, so that one cluster and one template serve all.
+//!
+//! A test of anything that touches data is a plain `async fn name(ground: Ground)`, named in its file's
+//! `on_both!(…)`; it then runs as `name::sqlite` and as `name::postgres`. One that is not named there is dead code,
+//! and the lints refuse it.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod data;
+mod ground;
+mod house;
+mod kit;
