@@ -1,1 +1,4 @@
 //! What owns something with a life, and the handle that it lends to events.
+
+pub mod config;
+pub mod vault;
