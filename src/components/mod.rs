@@ -16,3 +16,6 @@ pub mod vault;
 
 pub use clock::Clock;
 pub use random::Random;
+pub mod config;
+pub mod tenants_file;
+pub mod vault;

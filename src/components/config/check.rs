@@ -1,0 +1,60 @@
+//! Values that each are fine and together are not.
+
+use super::{Config, Environment, MailTransport};
+
+/// The key, and what is wrong with it.
+pub fn check(config: &Config) -> Vec<(&'static str, String)> {
+    let mut found = Vec::new();
+    let mut demand = |holds: bool, key: &'static str, reason: &str| {
+        if !holds {
+            found.push((key, reason.to_owned()));
+        }
+    };
+    let (server, lifetimes, mail) = (&config.server, &config.lifetimes, &config.mail);
+    let shared = server.listen == server.metrics_listen && server.listen.port() != 0;
+    demand(!shared, "server.metrics_listen", "must be another listener than server.listen");
+    match server.public_url.as_deref() {
+        None => demand(false, "server.public_url", "is required outside development and test"),
+        Some(url) => demand(
+            is_base(url),
+            "server.public_url",
+            "must be an absolute http(s) URL without query or fragment",
+        ),
+    }
+    demand(
+        lifetimes.refresh_idle <= lifetimes.refresh_absolute,
+        "lifetimes.refresh_idle",
+        "must not be longer than lifetimes.refresh_absolute",
+    );
+    demand(
+        lifetimes.second_factor_idle <= lifetimes.second_factor_absolute,
+        "lifetimes.second_factor_idle",
+        "must not be longer than lifetimes.second_factor_absolute",
+    );
+    demand(lifetimes.jitter_percent <= 50, "lifetimes.jitter_percent", "must be from 0 to 50");
+    demand(config.roles.serve || config.roles.work, "roles.serve", "a node must serve, work, or both");
+    demand(
+        config.guesses.delay_from <= config.guesses.at_most,
+        "guesses.delay_from",
+        "must not be more than guesses.at_most",
+    );
+    // argon2 itself refuses less than 8 KiB a lane.
+    demand(config.hashing.memory_kib.get() >= 8, "hashing.memory_kib", "must be at least 8");
+    demand(mail.user.is_some() == mail.password.is_some(), "mail.user", "goes together with mail.password");
+    // What production lacks is told with the other reasons not to start.
+    let production = config.environment == Environment::Production;
+    let sends = mail.transport == MailTransport::Smtp;
+    demand(!sends || production || mail.from.is_some(), "mail.from", "is required when mail is sent");
+    demand(!sends || production || mail.host.is_some(), "mail.host", "is required when mail is sent");
+    demand(!production || mail.allowed_domains.is_empty(), "mail.allowed_domains", "is not for production");
+    found
+}
+
+fn is_base(url: &str) -> bool {
+    url::Url::parse(url).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    })
+}
