@@ -16,6 +16,3 @@ pub mod vault;
 
 pub use clock::Clock;
 pub use random::Random;
-pub mod config;
-pub mod tenants_file;
-pub mod vault;
