@@ -204,6 +204,13 @@ fn what_is_required_is_demanded() {
 }
 
 #[test]
+fn a_tenant_lives_in_at_least_one_environment() {
+    let errors = refused("public_url = { production = \"https://door.museum.nl\" }", "");
+
+    assert!(errors.contains(&("tenants[1].public_url".to_owned(), "validator.required".to_owned())));
+}
+
+#[test]
 fn settings_are_checked() {
     let at = |key: &str, kind: &str| one(&format!("tenants[0].settings.{key}"), kind);
 

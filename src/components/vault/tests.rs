@@ -75,6 +75,16 @@ fn another_tenant_and_another_table_have_another_key() {
 }
 
 #[test]
+fn the_associated_data_names_the_tenant_on_its_own() {
+    let root = Root::new(&key(1)).unwrap();
+
+    let own = context(&root, &place());
+
+    assert_ne!(own, context(&root, &Place { tenant: Some(tenant(2)), ..place() }));
+    assert_ne!(own, context(&root, &Place { tenant: None, ..place() }));
+}
+
+#[test]
 fn a_value_with_any_byte_changed_or_cut_off_does_not_open() {
     let vault = vault(&[1]);
     let sealed = vault.seal(&place(), b"seed").unwrap();
