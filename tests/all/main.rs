@@ -4,7 +4,7 @@
 //! `on_both!(…)`; it then runs as `name::sqlite` and as `name::postgres`. One that is not named there is dead code,
 //! and the lints refuse it.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod data;
 mod ground;

@@ -135,10 +135,9 @@ impl Browser {
 async fn port(folder: &Path) -> u16 {
     for _ in 0..500 {
         let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
-        if let Some((_, after)) = log.split_once("started successfully on port ") {
-            if let Some((port, _)) = after.split_once('.') {
-                return port.parse().unwrap();
-            }
+        let told = log.split_once("started successfully on port ");
+        if let Some((port, _)) = told.and_then(|(_, after)| after.split_once('.')) {
+            return port.parse().unwrap();
         }
         assert!(
             !log.contains("not found"),
