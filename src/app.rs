@@ -1,7 +1,7 @@
 //! The roof: builds the components, mounts every room's routes, and says what this process is.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::{App, HttpServer, web};
@@ -12,7 +12,7 @@ use crate::components::database::Database;
 use crate::components::hasher::{self, Hasher};
 use crate::components::keys::Keys;
 use crate::components::limiter::Limiter;
-use crate::components::platform::{Cause, Component, Handle, Platform, Unsound, Watch};
+use crate::components::platform::{Builder, Cause, Component, Handle, Platform, Unsound, Watch};
 use crate::components::vault::Vault;
 use crate::components::{Clock, Random};
 use crate::db::Db;
@@ -40,6 +40,10 @@ impl Handle for House {}
 
 /// The components of this process, checked and not yet started.
 pub fn platform(given: &Given) -> Result<Platform, Unsound> {
+    builder(given).build()
+}
+
+fn builder(given: &Given) -> Builder {
     let mut builder = Platform::builder(&given.clock)
         .given("clock", given.clock.clone())
         .given("random", Random)
@@ -51,7 +55,7 @@ pub fn platform(given: &Given) -> Result<Platform, Unsound> {
     if given.config.roles.serve {
         builder = builder.required(Api::at(given.config.server.listen));
     }
-    builder.build()
+    builder
 }
 
 struct Hashing;
@@ -114,6 +118,39 @@ impl Component for Shared {
     }
 }
 
+/// A started process, as tests and commands hold it.
+pub struct Running {
+    pub house: House,
+    pub address: Option<SocketAddr>,
+    pub platform: Platform,
+}
+
+/// Starts everything and gives it into the caller's hands; [`Running::platform`] stops it.
+pub async fn start(given: &Given) -> Result<Running, Cause> {
+    let tap = Tap::default();
+    let platform = builder(given).required(tap.clone()).build()?;
+    platform.start().await?;
+    let (house, address) = tap.0.get().cloned().ok_or("the platform started without its house")?;
+    Ok(Running { house, address, platform })
+}
+
+/// Hands the caller of [`start`] what the components provide.
+#[derive(Clone, Default)]
+struct Tap(Arc<OnceLock<(House, Option<SocketAddr>)>>);
+
+impl Component for Tap {
+    type Consumes = (House, Option<Listening>);
+    type Provides = ();
+
+    fn name(&self) -> &'static str {
+        "tap"
+    }
+
+    async fn init(&mut self, (house, listening): (House, Option<Listening>)) -> Result<(), Cause> {
+        self.0.set((house, listening.map(|at| at.0))).map_err(|_| "initialised twice".into())
+    }
+}
+
 /// Where the API listens.
 #[derive(Clone, Copy, Debug)]
 pub struct Listening(pub SocketAddr);
@@ -146,7 +183,8 @@ impl Component for Api {
         if !faults.is_empty() {
             return Err(Error::from(faults).into());
         }
-        let listener = TcpListener::bind(self.address).map_err(|error| format!("{}: {error}", self.address))?;
+        let listener =
+            TcpListener::bind(self.address).map_err(|error| format!("{}: {error}", self.address))?;
         let address = listener.local_addr()?;
         self.bound = Some((listener, house, watch));
         Ok(Listening(address))

@@ -19,10 +19,7 @@ async fn told_later(watch: Watch) -> HttpResponse {
 }
 
 fn told(well: bool) -> HttpResponse {
-    let (mut response, word) = if well {
-        (HttpResponse::Ok(), "ok")
-    } else {
-        (HttpResponse::ServiceUnavailable(), "not ready")
-    };
+    let (mut response, word) =
+        if well { (HttpResponse::Ok(), "ok") } else { (HttpResponse::ServiceUnavailable(), "not ready") };
     response.insert_header(("cache-control", "no-store")).content_type("text/plain").body(word)
 }

@@ -15,13 +15,15 @@
 
 pub mod app;
 pub mod base;
-pub mod health;
-pub mod limits;
+pub mod cli;
 pub mod components;
 pub mod db;
+pub mod health;
 pub mod http;
 pub mod identity;
-pub mod permissions;
+pub mod limits;
+pub mod log;
 pub mod management;
+pub mod permissions;
 pub mod sessions;
 pub mod tenancy;

@@ -76,7 +76,10 @@ fn local_only(house: &House, incoming: &Incoming) -> Result<()> {
     let name = incoming.host.rsplit_once(':').map_or(incoming.host.as_str(), |(name, _)| name);
     let local = name == "localhost"
         || name.ends_with(".localhost")
-        || name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+        || name
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
     if local && !incoming.forwarded { Ok(()) } else { Err(NOT_LOCAL.error()) }
 }
 
@@ -188,7 +191,8 @@ async fn session(house: &House, incoming: &Incoming) -> Result<(Who, At)> {
     let claims = &verified.claims;
     let id = claims.session.ok_or_else(|| INVALID_TOKEN.because("claims"))?;
     let live = house.live(id).await?.ok_or_else(|| REVOKED.error())?;
-    let same = live.user == claims.sub && live.tenant == claims.tenant && live.client_public_id == claims.client_id;
+    let same =
+        live.user == claims.sub && live.tenant == claims.tenant && live.client_public_id == claims.client_id;
     if !same {
         return Err(INVALID_TOKEN.because("sessionOfAnother"));
     }

@@ -179,10 +179,13 @@ impl House {
     pub fn forget(&self, what: Forget) {
         match what {
             Forget::Session(id) => self.live.evict(&id),
-            Forget::User(user) => self.live.evict_where(|_, live| live.as_ref().is_some_and(|l| l.user == user)),
+            Forget::User(user) => {
+                self.live.evict_where(|_, live| live.as_ref().is_some_and(|l| l.user == user))
+            }
             Forget::Keys(tenant) => self.keys.forget(tenant),
             Forget::Tenant(tenant) => {
-                self.live.evict_where(|_, l| l.as_ref().is_none_or(|l| l.tenant == tenant || l.home == tenant));
+                self.live
+                    .evict_where(|_, l| l.as_ref().is_none_or(|l| l.tenant == tenant || l.home == tenant));
                 self.tenants.evict(&tenant);
                 self.hosts.evict_where(|_, id| id.is_none_or(|id| id == tenant));
                 self.apps.evict_where(|_, app| app.as_ref().is_none_or(|app| app.client.tenant_id == tenant));

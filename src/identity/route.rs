@@ -213,7 +213,8 @@ pub fn faults(routes: &[Route]) -> Vec<String> {
         {
             faults.push(format!("{at} asks for a permission without a name"));
         }
-        let twins = routes.iter().filter(|other| other.method == route.method && other.path == route.path).count();
+        let twins =
+            routes.iter().filter(|other| other.method == route.method && other.path == route.path).count();
         if twins > 1 {
             faults.push(format!("{at} is declared {twins} times"));
         }

@@ -188,18 +188,18 @@ impl Seen {
     }
 
     fn epochs(conn: &mut DbConn, live: &Live) -> QueryResult<Option<Epochs>> {
-        let query = users::table
-            .inner_join(sessions::table.on(sessions::user_id.eq(users::id)))
-            .inner_join(tenants::table.on(tenants::id.eq(sessions::tenant_id)))
-            .inner_join(
-                memberships::table
-                    .on(memberships::user_id.eq(users::id).and(memberships::tenant_id.eq(sessions::tenant_id))),
-            )
-            .filter(sessions::id.eq(live.session))
-            .filter(sessions::revoked_at.is_null())
-            .filter(users::disabled_at.is_null().and(users::deleted_at.is_null()))
-            .filter(tenants::suspended_at.is_null().and(tenants::deleted_at.is_null()))
-            .select((users::epoch, memberships::epoch, tenants::epoch));
+        let query =
+            users::table
+                .inner_join(sessions::table.on(sessions::user_id.eq(users::id)))
+                .inner_join(tenants::table.on(tenants::id.eq(sessions::tenant_id)))
+                .inner_join(memberships::table.on(
+                    memberships::user_id.eq(users::id).and(memberships::tenant_id.eq(sessions::tenant_id)),
+                ))
+                .filter(sessions::id.eq(live.session))
+                .filter(sessions::revoked_at.is_null())
+                .filter(users::disabled_at.is_null().and(users::deleted_at.is_null()))
+                .filter(tenants::suspended_at.is_null().and(tenants::deleted_at.is_null()))
+                .select((users::epoch, memberships::epoch, tenants::epoch));
         let found: Option<(i64, i64, i64)> = Locked::person(query).both().get_result(conn).optional()?;
         Ok(found.map(|(user, membership, tenant)| Epochs { user, membership, tenant }))
     }

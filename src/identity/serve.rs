@@ -29,7 +29,8 @@ const BODY_PATIENCE: Duration = Duration::from_secs(15);
 /// Mounts every route at its canonical path, and the original's also where they were.
 pub fn mount(config: &mut ServiceConfig, house: &House, routes: &[Arc<Route>]) {
     let mut places: Vec<(String, Vec<Arc<Route>>)> = Vec::new();
-    let mut add = |path: String, route: &Arc<Route>| match places.iter_mut().find(|(known, _)| *known == path) {
+    let mut add = |path: String, route: &Arc<Route>| match places.iter_mut().find(|(known, _)| *known == path)
+    {
         Some((_, there)) => there.push(route.clone()),
         None => places.push((path, vec![route.clone()])),
     };
@@ -61,7 +62,9 @@ fn handler(house: House, route: Arc<Route>) -> actix_web::Route {
         Method::Patch => web::patch(),
         Method::Delete => web::delete(),
     };
-    verb.to(move |request: HttpRequest, payload: Payload| serve(house.clone(), route.clone(), request, payload))
+    verb.to(move |request: HttpRequest, payload: Payload| {
+        serve(house.clone(), route.clone(), request, payload)
+    })
 }
 
 fn allowed(routes: &[Arc<Route>]) -> String {
@@ -84,7 +87,8 @@ async fn serve(house: House, route: Arc<Route>, request: HttpRequest, payload: P
     span.record("status", answer.status);
     let millis = house.clock.now().since(began).as_secs_f64() * 1000.0;
     span.in_scope(|| tracing::info!(name: "request.done", status = answer.status, millis, "answered"));
-    metrics::counter!("doorward_requests_total", "event" => route.name, "status" => class(answer.status)).increment(1);
+    metrics::counter!("doorward_requests_total", "event" => route.name, "status" => class(answer.status))
+        .increment(1);
     metrics::histogram!("doorward_request_seconds", "event" => route.name).record(millis / 1000.0);
     respond(&house, answer, id, origin).await
 }
@@ -162,7 +166,11 @@ async fn input(house: &House, route: &Route, incoming: &Incoming, payload: Paylo
     for (name, value) in &incoming.params {
         if members.contains_key(name) {
             let path = format!("$.{name}");
-            return Err(INVALID.with(vec![FieldError::new(path, "validator.keys", "The path already says this.")]));
+            return Err(INVALID.with(vec![FieldError::new(
+                path,
+                "validator.keys",
+                "The path already says this.",
+            )]));
         }
         members.insert(name.clone(), Value::String(value.clone()));
     }
@@ -173,7 +181,12 @@ fn from_text(pairs: &std::collections::BTreeMap<String, String>) -> Map<String, 
     pairs.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect()
 }
 
-async fn json_body(house: &House, route: &Route, incoming: &Incoming, payload: Payload) -> Result<Map<String, Value>> {
+async fn json_body(
+    house: &House,
+    route: &Route,
+    incoming: &Incoming,
+    payload: Payload,
+) -> Result<Map<String, Value>> {
     let bytes = body(house, payload).await?;
     // A browser's logout or refresh may say nothing at all; everything else is JSON.
     if bytes.is_empty() && incoming.content_type.is_none() && !route.cookie {
@@ -189,7 +202,11 @@ async fn json_body(house: &House, route: &Route, incoming: &Incoming, payload: P
         Ok(Value::Object(members)) => Ok(members),
         Ok(_) => Err(INVALID.with(vec![FieldError::new("$", "validator.object", "Send an object.")])),
         // Where it stopped, never what stood there: bodies hold passwords.
-        Err(error) => Err(UNPARSABLE.saying(format!("Not readable as JSON at line {}, column {}.", error.line(), error.column()))),
+        Err(error) => Err(UNPARSABLE.saying(format!(
+            "Not readable as JSON at line {}, column {}.",
+            error.line(),
+            error.column()
+        ))),
     }
 }
 
@@ -200,7 +217,9 @@ async fn form_body(house: &House, incoming: &Incoming, payload: Payload) -> Resu
     }
     let mut members = Map::new();
     for (name, value) in url::form_urlencoded::parse(&body(house, payload).await?) {
-        if value.contains('\0') || members.insert(name.into_owned(), Value::String(value.into_owned())).is_some() {
+        if value.contains('\0')
+            || members.insert(name.into_owned(), Value::String(value.into_owned())).is_some()
+        {
             return Err(UNPARSABLE.saying("The form could not be read."));
         }
     }
@@ -220,7 +239,9 @@ async fn body(house: &House, mut payload: Payload) -> Result<Vec<u8>> {
         }
         Ok(bytes)
     };
-    tokio::time::timeout(BODY_PATIENCE, read).await.unwrap_or_else(|_| Err(UNPARSABLE.saying("The body came too slowly.")))
+    tokio::time::timeout(BODY_PATIENCE, read)
+        .await
+        .unwrap_or_else(|_| Err(UNPARSABLE.saying("The body came too slowly.")))
 }
 
 /// A method that the path does not take, or a browser that asks before it calls.
@@ -257,7 +278,10 @@ const ALWAYS: &[(&str, &str)] = &[
     ("strict-transport-security", "max-age=31536000; includeSubDomains"),
     ("x-frame-options", "DENY"),
     ("cross-origin-opener-policy", "same-origin"),
-    ("content-security-policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'"),
+    (
+        "content-security-policy",
+        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'",
+    ),
     ("vary", "Origin"),
 ];
 

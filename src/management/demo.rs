@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::steps;
-use crate::tenancy::steps::{NewClient, NewTenant, create_client};
 use crate::base::{PlainToken, Result};
 use crate::identity::tenant::TenantSettings;
 use crate::identity::{ClientKind, House, Scope, Tenant};
+use crate::tenancy::steps::{NewClient, NewTenant, create_client};
 
 pub const NAME: &str = "demo";
 /// Development only, and printed: a secret that protects nothing.
@@ -48,6 +48,9 @@ fn clients() -> [NewClient; 3] {
     };
     let app = NewClient::of(ClientKind::Native, "demo-app", "Demo app");
     let secret = PlainToken::from_text(BACKEND_SECRET).hash();
-    let backend = NewClient { secret_hash: Some(secret), ..NewClient::of(ClientKind::Server, "demo-backend", "Demo backend") };
+    let backend = NewClient {
+        secret_hash: Some(secret),
+        ..NewClient::of(ClientKind::Server, "demo-backend", "Demo backend")
+    };
     [web, app, backend]
 }

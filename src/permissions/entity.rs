@@ -28,7 +28,12 @@ impl Role {
     }
 
     pub fn find(conn: &mut DbConn, tenant: TenantId, id: RoleId) -> QueryResult<Option<Self>> {
-        roles::table.find(id).filter(roles::tenant_id.eq(tenant)).select(columns::<Self>()).get_result(conn).optional()
+        roles::table
+            .find(id)
+            .filter(roles::tenant_id.eq(tenant))
+            .select(columns::<Self>())
+            .get_result(conn)
+            .optional()
     }
 
     pub fn insert(&self, conn: &mut DbConn) -> QueryResult<usize> {
@@ -46,15 +51,37 @@ pub fn ensure(conn: &mut DbConn, identifier: &str, now: Timestamp) -> QueryResul
 
 pub fn hold(conn: &mut DbConn, role: &Role, permission: PermissionId, now: Timestamp) -> QueryResult<usize> {
     use role_permissions as rp;
-    let row = (rp::role_id.eq(role.id), rp::permission_id.eq(permission), rp::tenant_id.eq(role.tenant_id), rp::created_at.eq(now));
+    let row = (
+        rp::role_id.eq(role.id),
+        rp::permission_id.eq(permission),
+        rp::tenant_id.eq(role.tenant_id),
+        rp::created_at.eq(now),
+    );
     diesel::insert_into(rp::table).values(row).on_conflict_do_nothing().both().execute(conn)
 }
 
 /// True when they did not have it before.
-pub fn give(conn: &mut DbConn, role: &Role, user: UserId, by: Option<UserId>, now: Timestamp) -> QueryResult<bool> {
+pub fn give(
+    conn: &mut DbConn,
+    role: &Role,
+    user: UserId,
+    by: Option<UserId>,
+    now: Timestamp,
+) -> QueryResult<bool> {
     use user_roles as ur;
-    let row = (ur::user_id.eq(user), ur::role_id.eq(role.id), ur::tenant_id.eq(role.tenant_id), ur::granted_by.eq(by), ur::created_at.eq(now));
-    diesel::insert_into(ur::table).values(row).on_conflict_do_nothing().both().execute(conn).map(|rows| rows == 1)
+    let row = (
+        ur::user_id.eq(user),
+        ur::role_id.eq(role.id),
+        ur::tenant_id.eq(role.tenant_id),
+        ur::granted_by.eq(by),
+        ur::created_at.eq(now),
+    );
+    diesel::insert_into(ur::table)
+        .values(row)
+        .on_conflict_do_nothing()
+        .both()
+        .execute(conn)
+        .map(|rows| rows == 1)
 }
 
 pub fn take(conn: &mut DbConn, role: &Role, user: UserId) -> QueryResult<bool> {

@@ -9,7 +9,14 @@ pub const INVITATION_MANAGE: &str = "auth:invitation:manage";
 pub const AUDIT_READ: &str = "tenant:audit:read";
 
 /// What the mandatory role `admin` of every tenant holds.
-pub const OF_ADMIN: &[&str] =
-    &[USER_LIST, USER_MANAGE, PERMISSION_MANAGE, TOTP_MANAGE, OPENID_USER_CREATE, INVITATION_MANAGE, AUDIT_READ];
+pub const OF_ADMIN: &[&str] = &[
+    USER_LIST,
+    USER_MANAGE,
+    PERMISSION_MANAGE,
+    TOTP_MANAGE,
+    OPENID_USER_CREATE,
+    INVITATION_MANAGE,
+    AUDIT_READ,
+];
 
 pub const ADMIN: &str = "admin";

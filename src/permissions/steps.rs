@@ -45,7 +45,13 @@ pub fn take(tx: &mut Tx, role: &Role, user: UserId) -> Result<bool> {
     Ok(taken)
 }
 
-fn changed(tx: &mut Tx, role: &Role, user: UserId, action: &'static str, trigger: &'static str) -> Result<()> {
+fn changed(
+    tx: &mut Tx,
+    role: &Role,
+    user: UserId,
+    action: &'static str,
+    trigger: &'static str,
+) -> Result<()> {
     Membership::raise_epoch(tx.conn, role.tenant_id, user)?;
     tx.forget(Forget::User(user))?;
     let data = json!({ "role": role.id, "identifier": role.identifier });

@@ -12,12 +12,18 @@ use crate::identity::{Access, ClientKind, Method, Nothing, Route, Scope};
 pub fn routes() -> Vec<Route> {
     vec![
         Route::new(Method::Post, "/auth/refresh-tokens", Access::Tenant, refresh)
-            .named("session.refresh", "Spend a refresh token and get the next pair. Browsers send theirs as a cookie.")
+            .named(
+                "session.refresh",
+                "Spend a refresh token and get the next pair. Browsers send theirs as a cookie.",
+            )
             .refuses(&[&INVALID_REFRESH_TOKEN, &SESSION_ENDED])
             .cookie()
             .original(),
         Route::new(Method::Post, "/auth/logout", Access::Perhaps, logout)
-            .named("session.logout", "End the session of this access token or refresh token. Always succeeds.")
+            .named(
+                "session.logout",
+                "End the session of this access token or refresh token. Always succeeds.",
+            )
             .original(),
         Route::new(Method::Get, "/session/list", Access::Session, list)
             .named("session.list", "Your live sessions in this tenant, newest first, at most 100.")

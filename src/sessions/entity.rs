@@ -20,7 +20,12 @@ pub fn insert(conn: &mut DbConn, session: &Session) -> QueryResult<usize> {
 }
 
 /// Spends the current generation. Of fifty that try at once one gets through; the others read what it left.
-pub fn rotate(conn: &mut DbConn, seen: &Session, key: Option<&HashedToken>, now: Timestamp) -> QueryResult<bool> {
+pub fn rotate(
+    conn: &mut DbConn,
+    seen: &Session,
+    key: Option<&HashedToken>,
+    now: Timestamp,
+) -> QueryResult<bool> {
     use sessions as s;
     let idle = std::time::Duration::from_secs(u64::try_from(seen.idle_seconds).unwrap_or(0));
     diesel::update(s::table.find(seen.id))
@@ -46,7 +51,10 @@ pub struct End<'r> {
 
 /// Revoked, not deleted: a later use of their refresh tokens is still recognised.
 pub fn end_one(conn: &mut DbConn, tenant: TenantId, id: SessionId, end: &End<'_>) -> QueryResult<bool> {
-    let mine = sessions::table.find(id).filter(sessions::user_id.eq(end.user)).filter(sessions::tenant_id.eq(tenant));
+    let mine = sessions::table
+        .find(id)
+        .filter(sessions::user_id.eq(end.user))
+        .filter(sessions::tenant_id.eq(tenant));
     diesel::update(mine)
         .filter(sessions::revoked_at.is_null())
         .set((sessions::revoked_at.eq(end.now), sessions::revoked_reason.eq(end.reason)))
@@ -61,7 +69,8 @@ pub fn end_all(
     but: Option<SessionId>,
     end: &End<'_>,
 ) -> QueryResult<Vec<SessionId>> {
-    let theirs = sessions::table.filter(sessions::user_id.eq(end.user)).filter(sessions::revoked_at.is_null());
+    let theirs =
+        sessions::table.filter(sessions::user_id.eq(end.user)).filter(sessions::revoked_at.is_null());
     let mut ids = theirs.select(sessions::id).into_boxed();
     if let Some(tenant) = tenant {
         ids = ids.filter(sessions::tenant_id.eq(tenant));
@@ -77,7 +86,12 @@ pub fn end_all(
     Ok(ids)
 }
 
-pub fn live_of(conn: &mut DbConn, tenant: TenantId, user: UserId, now: Timestamp) -> QueryResult<Vec<(Session, Option<DeviceRow>)>> {
+pub fn live_of(
+    conn: &mut DbConn,
+    tenant: TenantId,
+    user: UserId,
+    now: Timestamp,
+) -> QueryResult<Vec<(Session, Option<DeviceRow>)>> {
     sessions::table
         .left_join(devices::table.on(devices::session_id.eq(sessions::id)))
         .filter(sessions::tenant_id.eq(tenant))
@@ -108,6 +122,7 @@ pub fn touch(conn: &mut DbConn, seen: &[Seen]) -> QueryResult<()> {
 /// Rows that ended before `than`, as many at a time as a transaction should hold.
 pub fn clean(conn: &mut DbConn, than: Timestamp, at_most: i64) -> QueryResult<usize> {
     let old = sessions::absolute_expires_at.lt(than).or(sessions::revoked_at.lt(than));
-    let ids: Vec<SessionId> = sessions::table.filter(old.assume_not_null()).select(sessions::id).limit(at_most).load(conn)?;
+    let ids: Vec<SessionId> =
+        sessions::table.filter(old.assume_not_null()).select(sessions::id).limit(at_most).load(conn)?;
     diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(conn)
 }

@@ -28,7 +28,8 @@ pub async fn pair(scope: &Scope, started: &Started) -> Result<(TokenPair, Vec<Co
     let refresh = refresh_token::mint(session, seed);
     let browser = app.client.kind == ClientKind::Browser;
     let life = session.idle_expires_at.since(scope.now());
-    let cookies = if browser { vec![refresh_cookie(scope, refresh.expose(), life.as_secs())?] } else { Vec::new() };
+    let cookies =
+        if browser { vec![refresh_cookie(scope, refresh.expose(), life.as_secs())?] } else { Vec::new() };
     let pair = TokenPair {
         access_token,
         refresh_token: (!browser).then(|| refresh.expose().to_string()),
@@ -49,7 +50,11 @@ pub async fn pair(scope: &Scope, started: &Started) -> Result<(TokenPair, Vec<Co
 
 /// What a login answers while a factor is due: a token for the factor routes and nothing else.
 #[instrument(name = "session.pendingToken", skip_all)]
-pub async fn pending_token(scope: &Scope, pending: &PendingLogin, request: Option<ProofRequestId>) -> Result<TokenPair> {
+pub async fn pending_token(
+    scope: &Scope,
+    pending: &PendingLogin,
+    request: Option<ProofRequestId>,
+) -> Result<TokenPair> {
     let claims = token_claims::of_pending(scope, pending)?;
     let access_token = token::sign(&scope.house, Kind::Pending, &claims).await?;
     Ok(TokenPair {
@@ -59,7 +64,11 @@ pub async fn pending_token(scope: &Scope, pending: &PendingLogin, request: Optio
         expires_in: u64::try_from(claims.exp - claims.iat).unwrap_or(0),
         refresh_expires_at: None,
         session: SessionState {
-            r#type: if pending.next == Next::SetPassword { "passwordBasedUpdatePassword" } else { "checkTwoStep" },
+            r#type: if pending.next == Next::SetPassword {
+                "passwordBasedUpdatePassword"
+            } else {
+                "checkTwoStep"
+            },
             login_type: pending.login_type,
             next: Some(pending.next),
             session_id: None,
@@ -97,7 +106,8 @@ pub async fn refresh(scope: &Scope, token: PlainToken) -> Result<(TokenPair, Vec
     let presented = Presented::read(&token).ok_or_else(|| INVALID_REFRESH_TOKEN.because("form"))?;
     let key = scope.incoming.idempotency_key.as_deref().and_then(recovery_key);
     let (house, app) = (scope.house.clone(), scope.app()?.clone());
-    let rotation = scope.write(move |tx| rotation::rotate(tx, &house, &app.client, &presented, key.as_ref())).await?;
+    let rotation =
+        scope.write(move |tx| rotation::rotate(tx, &house, &app.client, &presented, key.as_ref())).await?;
     let session = match rotation {
         Rotation::Next(session) | Rotation::Same(session) => session,
         Rotation::Refused(reason) => return Err(INVALID_REFRESH_TOKEN.because(reason)),
@@ -157,7 +167,10 @@ pub async fn logout_others(scope: &Scope) -> Result<usize> {
 pub async fn logout(scope: &Scope, body: Option<PlainToken>) -> Result<()> {
     if let Who::Session(live) = &scope.who {
         let live = live.clone();
-        return match scope.write(move |tx| steps::end_one(tx, live.tenant, live.session, (live.user, "logout"))).await {
+        return match scope
+            .write(move |tx| steps::end_one(tx, live.tenant, live.session, (live.user, "logout")))
+            .await
+        {
             // It ended meanwhile, which is what was asked for.
             Ok(_) | Err(Error::Stale) => Ok(()),
             Err(error) => Err(error),

@@ -27,7 +27,9 @@ pub fn rotate(
     presented: &Presented,
     key: Option<&HashedToken>,
 ) -> Result<Rotation> {
-    let Some(session) = genuine(tx, house, client, presented)? else { return Ok(Rotation::Refused("notOurs")) };
+    let Some(session) = genuine(tx, house, client, presented)? else {
+        return Ok(Rotation::Refused("notOurs"));
+    };
     if session.revoked_at.is_some() {
         return Ok(Rotation::Ended("revoked"));
     }
@@ -41,7 +43,10 @@ pub fn rotate(
         0 if age < lifetimes.refresh_grace => Ok(Rotation::Same(Box::new(session))),
         0 => advance(tx, &session, key),
         1 if age < lifetimes.refresh_grace => Ok(Rotation::Same(Box::new(session))),
-        1 if age < lifetimes.idempotent_recovery && key.is_some() && key == session.rotation_key_hash.as_ref() => {
+        1 if age < lifetimes.idempotent_recovery
+            && key.is_some()
+            && key == session.rotation_key_hash.as_ref() =>
+        {
             Ok(Rotation::Same(Box::new(session)))
         }
         _ => reused(tx, house, &session),

@@ -40,12 +40,13 @@ pub fn start(tx: &mut Tx, house: &House, app: &App, start: Start) -> Result<Star
         entity::keep_device(tx.conn, &device_row(&session, device, tx.now))?;
     }
     User::logged_in(tx.conn, start.user, tx.now)?;
-    tx.audit(
-        Audit::success("session.start")
-            .of("session", session.id)
-            .with(json!({ "loginType": start.login_type, "factors": start.factors.methods, "user": start.user })),
+    tx.audit(Audit::success("session.start").of("session", session.id).with(
+        json!({ "loginType": start.login_type, "factors": start.factors.methods, "user": start.user }),
+    ))?;
+    tx.throw(
+        Happened::new("doorward.session.post.create", "session", session.id)
+            .with(json!({ "user": start.user })),
     )?;
-    tx.throw(Happened::new("doorward.session.post.create", "session", session.id).with(json!({ "user": start.user })))?;
     Ok(Started { session, seed })
 }
 
@@ -84,7 +85,8 @@ fn draw_up(tx: &Tx, house: &House, app: &App, start: &Start, seed: &[u8]) -> Res
 /// The client's, else the installation's; with a second factor never longer than the stricter ones.
 fn lifetimes(house: &House, app: &App, factors: &Factors) -> (std::time::Duration, std::time::Duration) {
     let (settings, ours) = (&app.client.settings.0, &house.config.lifetimes);
-    let seconds = |own: Option<u64>, else_: std::time::Duration| own.map_or(else_, std::time::Duration::from_secs);
+    let seconds =
+        |own: Option<u64>, else_: std::time::Duration| own.map_or(else_, std::time::Duration::from_secs);
     let idle = seconds(settings.refresh_idle_seconds, ours.refresh_idle);
     let absolute = seconds(settings.refresh_absolute_seconds, ours.refresh_absolute);
     if factors.are_two() {
@@ -128,7 +130,10 @@ pub fn end_all(
     let ended = entity::end_all(tx.conn, tenant, but, &End { user, reason, now: tx.now })?;
     for id in &ended {
         tx.forget(Forget::Session(*id))?;
-        tx.throw(Happened::new("doorward.session.post.delete", "session", *id).with(json!({ "user": user, "reason": reason })))?;
+        tx.throw(
+            Happened::new("doorward.session.post.delete", "session", *id)
+                .with(json!({ "user": user, "reason": reason })),
+        )?;
     }
     if !ended.is_empty() {
         let data = json!({ "user": user, "reason": reason, "sessions": ended.len() });
@@ -143,8 +148,13 @@ pub fn end_one(tx: &mut Tx, tenant: TenantId, id: SessionId, end: (UserId, &'sta
     let ended = entity::end_one(tx.conn, tenant, id, &End { user, reason, now: tx.now })?;
     if ended {
         tx.forget(Forget::Session(id))?;
-        tx.audit(Audit::success("session.end").of("session", id).with(json!({ "user": user, "reason": reason })))?;
-        tx.throw(Happened::new("doorward.session.post.delete", "session", id).with(json!({ "user": user, "reason": reason })))?;
+        tx.audit(
+            Audit::success("session.end").of("session", id).with(json!({ "user": user, "reason": reason })),
+        )?;
+        tx.throw(
+            Happened::new("doorward.session.post.delete", "session", id)
+                .with(json!({ "user": user, "reason": reason })),
+        )?;
     }
     Ok(ended)
 }

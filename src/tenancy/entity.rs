@@ -22,7 +22,12 @@ pub fn insert_client(conn: &mut DbConn, client: &Client) -> QueryResult<usize> {
     diesel::insert_into(clients::table).values(client).execute(conn)
 }
 
-pub fn list_origin(conn: &mut DbConn, tenant: TenantId, client: ClientId, origin: &str) -> QueryResult<usize> {
+pub fn list_origin(
+    conn: &mut DbConn,
+    tenant: TenantId,
+    client: ClientId,
+    origin: &str,
+) -> QueryResult<usize> {
     use client_origins as o;
     let row = (o::client_id.eq(client), o::origin.eq(origin), o::tenant_id.eq(tenant));
     diesel::insert_into(o::table).values(row).execute(conn)

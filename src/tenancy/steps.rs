@@ -71,7 +71,9 @@ pub fn create(tx: &mut Tx, new: &NewTenant) -> Result<Tenant> {
         entity::claim_host(tx.conn, tenant.id, host, tx.now)?;
     }
     tx.audit(Audit::success("tenant.create").of("tenant", tenant.id).with(json!({ "name": new.name })))?;
-    tx.throw(Happened::new("doorward.tenant.post.create", "tenant", tenant.id).with(json!({ "name": new.name })))?;
+    tx.throw(
+        Happened::new("doorward.tenant.post.create", "tenant", tenant.id).with(json!({ "name": new.name })),
+    )?;
     tx.forget(Forget::Tenant(tenant.id))?;
     Ok(tenant)
 }
@@ -96,7 +98,9 @@ pub fn create_client(tx: &mut Tx, tenant: TenantId, new: &NewClient) -> Result<C
     for origin in &new.origins {
         entity::list_origin(tx.conn, tenant, client.id, origin)?;
     }
-    tx.audit(Audit::success("client.create").of("client", client.id).with(json!({ "publicId": new.public_id })))?;
+    tx.audit(
+        Audit::success("client.create").of("client", client.id).with(json!({ "publicId": new.public_id })),
+    )?;
     tx.forget(Forget::Tenant(tenant))?;
     Ok(client)
 }
