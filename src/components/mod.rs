@@ -16,3 +16,13 @@ pub mod vault;
 
 pub use clock::Clock;
 pub use random::Random;
+pub mod assets;
+pub mod brand;
+mod embedded;
+pub mod line;
+pub mod mail;
+pub mod mailer;
+pub mod pages;
+pub mod sandbox;
+pub mod templates;
+pub mod words;
