@@ -7,18 +7,21 @@ use std::time::Duration;
 use actix_web::{App, HttpServer, web};
 
 use crate::base::Error;
-use crate::components::config::{Config, Environment};
+use crate::components::config::{self, Config, Environment, MailTls, MailTransport};
 use crate::components::database::Database;
 use crate::components::hasher::{self, Hasher};
 use crate::components::keys::Keys;
 use crate::components::limiter::Limiter;
+use crate::components::mailer::{Kept, Mailer, Smtp, SmtpSettings, Tls, Transport};
 use crate::components::platform::{Builder, Cause, Component, Handle, Platform, Unsound, Watch};
+use crate::components::templates::Templates;
 use crate::components::vault::Vault;
 use crate::components::{Clock, Random};
+use crate::components::{health, limits};
 use crate::db::Db;
 use crate::identity::house::{House, Lent};
 use crate::identity::{Route, route, serve};
-use crate::{limits, sessions, tenancy};
+use crate::{sessions, tenancy};
 
 /// Every room's routes: the one list that router, gate and API document are made from.
 pub fn routes() -> Vec<Route> {
@@ -51,6 +54,7 @@ fn builder(given: &Given) -> Builder {
         .required(Database::of(&given.config))
         .required(Hashing)
         .required(SigningKeys)
+        .required(Mail)
         .required(Shared);
     if given.config.roles.serve {
         builder = builder.required(Api::at(given.config.server.listen));
@@ -99,22 +103,80 @@ impl Component for SigningKeys {
     }
 }
 
+/// Carries mail by what the environment allows.
+struct Mail;
+
+/// The mailer and the words it sends.
+#[derive(Clone)]
+pub struct Post {
+    mailer: Arc<Mailer>,
+    templates: Arc<Templates>,
+}
+
+impl Handle for Post {}
+
+impl Component for Mail {
+    type Consumes = (Given,);
+    type Provides = Post;
+
+    fn name(&self) -> &'static str {
+        "mail"
+    }
+
+    async fn init(&mut self, (given,): (Given,)) -> Result<Post, Cause> {
+        let transport = mail_transport(&given.config.mail)?;
+        let acceptance = given.config.environment == Environment::Acceptance;
+        let allowed = acceptance.then(|| given.config.mail.allowed_domains.clone());
+        let mailer = Arc::new(Mailer::new(transport, allowed));
+        Ok(Post { mailer, templates: Arc::new(Templates::embedded()?) })
+    }
+}
+
+fn mail_transport(mail: &config::Mail) -> Result<Transport, Cause> {
+    match mail.transport {
+        MailTransport::None => return Ok(Transport::None),
+        MailTransport::Keep => return Ok(Transport::Keep(Kept::default())),
+        MailTransport::Smtp => {}
+    }
+    let user = mail.user.clone().zip(mail.password.clone());
+    let tls = match mail.tls {
+        MailTls::None => Tls::None,
+        MailTls::Starttls => Tls::Starttls,
+        MailTls::Implicit => Tls::Tls,
+    };
+    let host = mail.host.clone().ok_or("mail.host is missing")?;
+    let settings = SmtpSettings { host, port: mail.port.get(), tls, user, timeout: Duration::from_secs(30) };
+    Ok(Transport::Smtp(Smtp::new(&settings)?))
+}
+
 /// Puts the handles together into what every request shares.
 struct Shared;
 
 impl Component for Shared {
-    type Consumes = (Given, Db, Keys, Hasher);
+    type Consumes = (Given, Db, Keys, Hasher, Post);
     type Provides = House;
 
     fn name(&self) -> &'static str {
         "house"
     }
 
-    async fn init(&mut self, (given, db, keys, hasher): (Given, Db, Keys, Hasher)) -> Result<House, Cause> {
+    async fn init(&mut self, (given, db, keys, hasher, post): Self::Consumes) -> Result<House, Cause> {
         let now = given.clock.clone();
         let limiter = Limiter::new(Arc::new(move || now.now()), limits::classes(&given.config));
         let Given { config, clock, vault } = given;
-        Ok(House::new(Lent { config, db, clock, random: Random, vault, keys, hasher, limiter }))
+        let Post { mailer, templates } = post;
+        Ok(House::new(Lent {
+            config,
+            db,
+            clock,
+            random: Random,
+            vault,
+            keys,
+            hasher,
+            limiter,
+            mailer,
+            templates,
+        }))
     }
 }
 
@@ -199,7 +261,7 @@ impl Component for Api {
             let (house, watch) = (house.clone(), watch.clone());
             App::new()
                 .configure(|config| serve::mount(config, &house, &routes))
-                .configure(|config| crate::health::mount(config, &watch))
+                .configure(|config| health::mount(config, &watch))
                 .default_service(web::to(move |request| serve::nowhere(house.clone(), request)))
         };
         let server = HttpServer::new(app)

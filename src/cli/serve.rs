@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::settings::Flags;
 use crate::app;
-use crate::components::metrics;
 use crate::components::platform::Outcome;
+use crate::components::{log, metrics};
 
 /// How long work in progress may take to end.
 const DEADLINE: Duration = Duration::from_secs(25);
@@ -31,7 +31,7 @@ pub fn run(flags: &Flags) -> ExitCode {
 
 fn start(flags: &Flags) -> Result<Outcome, String> {
     let given = flags.given()?;
-    crate::log::install(&given.config);
+    log::install(&given.config);
     metrics::install().map_err(|error| error.to_string())?;
     let platform = app::platform(&given).map_err(|unsound| unsound.to_string())?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;

@@ -367,22 +367,6 @@ table! { audit_records (id) {
     created_at -> Instant,
 } }
 
-table! { kept_mails (id) {
-    id -> Uuid,
-    tenant_id -> Nullable<Uuid>,
-    template -> Text,
-    locale -> Text,
-    sender -> Text,
-    recipient -> Text,
-    subject -> Text,
-    text_body -> Text,
-    html_body -> Text,
-    source -> Text,
-    links -> Jsonb,
-    code -> Nullable<Text>,
-    created_at -> Instant,
-} }
-
 table! { feature_flags (id) {
     id -> Uuid,
     name -> Text,
@@ -441,7 +425,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     cron_jobs,
     domain_events,
     audit_records,
-    kept_mails,
     feature_flags,
     feature_flag_values,
     files,

@@ -17,7 +17,9 @@ use crate::components::config::Config;
 use crate::components::hasher::Hasher;
 use crate::components::keys::Keys;
 use crate::components::limiter::Limiter;
+use crate::components::mailer::Mailer;
 use crate::components::random::Random;
+use crate::components::templates::Templates;
 use crate::components::vault::Vault;
 use crate::db::Db;
 use crate::db::tx::Forget;
@@ -35,6 +37,8 @@ pub struct Inner {
     pub keys: Keys,
     pub hasher: Hasher,
     pub limiter: Limiter,
+    pub mailer: Arc<Mailer>,
+    pub templates: Arc<Templates>,
     pub proxies: Proxies,
     /// Rung after a commit that enqueued work, and by notify.
     pub work: Arc<Notify>,
@@ -61,6 +65,8 @@ pub struct Lent {
     pub keys: Keys,
     pub hasher: Hasher,
     pub limiter: Limiter,
+    pub mailer: Arc<Mailer>,
+    pub templates: Arc<Templates>,
 }
 
 impl Deref for House {
@@ -83,6 +89,8 @@ impl House {
             keys: lent.keys,
             hasher: lent.hasher,
             limiter: lent.limiter,
+            mailer: lent.mailer,
+            templates: lent.templates,
             work: Arc::default(),
             happened: Arc::default(),
             claims: moka::sync::Cache::new(20_000),

@@ -13,7 +13,7 @@ pub fn routes() -> Vec<Route> {
     vec![
         Route::new(Method::Post, "/auth/refresh-tokens", Access::Tenant, refresh)
             .named(
-                "session.refresh",
+                "sessions.refresh",
                 "Spend a refresh token and get the next pair. Browsers send theirs as a cookie.",
             )
             .refuses(&[&INVALID_REFRESH_TOKEN, &SESSION_ENDED])
@@ -21,19 +21,19 @@ pub fn routes() -> Vec<Route> {
             .original(),
         Route::new(Method::Post, "/auth/logout", Access::Perhaps, logout)
             .named(
-                "session.logout",
+                "sessions.logout",
                 "End the session of this access token or refresh token. Always succeeds.",
             )
             .original(),
         Route::new(Method::Get, "/session/list", Access::Session, list)
-            .named("session.list", "Your live sessions in this tenant, newest first, at most 100.")
+            .named("sessions.list", "Your live sessions in this tenant, newest first, at most 100.")
             .original(),
         Route::new(Method::Post, "/session/logout", Access::Session, logout_one)
-            .named("session.logoutOne", "End one of your sessions.")
+            .named("sessions.logout_one", "End one of your sessions.")
             .refuses(&[&UNKNOWN_SESSION])
             .original(),
         Route::new(Method::Post, "/session/logout-others", Access::Session, logout_others)
-            .named("session.logoutOthers", "End all your sessions in this tenant but this one."),
+            .named("sessions.logout_others", "End all your sessions in this tenant but this one."),
     ]
 }
 

@@ -1,11 +1,8 @@
 //! What an app says of the device it runs on.
 
-use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::base::{DeviceId, SessionId, TenantId, Timestamp, UserId};
-use crate::db::Json;
-use crate::db::schema::devices;
+use crate::base::{SessionId, Timestamp};
 
 crate::choice! {
     Platform { Apple = "apple", Android = "android", Desktop = "desktop", Other = "other" }
@@ -38,21 +35,6 @@ pub struct WebPush {
 pub struct WebPushKeys {
     pub p256dh: String,
     pub auth: String,
-}
-
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = devices, treat_none_as_default_value = false)]
-pub struct DeviceRow {
-    pub id: DeviceId,
-    pub tenant_id: TenantId,
-    pub session_id: SessionId,
-    pub user_id: UserId,
-    pub name: String,
-    pub platform: Platform,
-    pub notification_token: Option<String>,
-    pub web_push_information: Option<Json<WebPush>>,
-    pub created_at: Timestamp,
-    pub updated_at: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy)]

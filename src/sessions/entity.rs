@@ -2,11 +2,26 @@
 
 use diesel::prelude::*;
 
-use super::device::{DeviceRow, Seen};
-use crate::base::{HashedToken, SessionId, TenantId, Timestamp, UserId};
+use super::device::{Platform, Seen, WebPush};
+use crate::base::{DeviceId, HashedToken, SessionId, TenantId, Timestamp, UserId};
 use crate::db::schema::{devices, sessions};
-use crate::db::{DbConn, columns};
+use crate::db::{DbConn, Json, columns};
 use crate::identity::Session;
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = devices, treat_none_as_default_value = false)]
+pub struct DeviceRow {
+    pub id: DeviceId,
+    pub tenant_id: TenantId,
+    pub session_id: SessionId,
+    pub user_id: UserId,
+    pub name: String,
+    pub platform: Platform,
+    pub notification_token: Option<String>,
+    pub web_push_information: Option<Json<WebPush>>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
 
 /// Newest first; more than anybody looks through, and few enough to answer at once.
 pub const LISTED: i64 = 100;

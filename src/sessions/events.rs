@@ -19,7 +19,7 @@ crate::refusals! {
 }
 
 /// The pair of a session that just began or was refreshed, and for browsers the cookie.
-#[instrument(name = "session.pair", skip_all)]
+#[instrument(name = "sessions.pair", skip_all)]
 pub async fn pair(scope: &Scope, started: &Started) -> Result<(TokenPair, Vec<Cookie>)> {
     let Started { session, seed } = started;
     let app = scope.app()?;
@@ -49,7 +49,7 @@ pub async fn pair(scope: &Scope, started: &Started) -> Result<(TokenPair, Vec<Co
 }
 
 /// What a login answers while a factor is due: a token for the factor routes and nothing else.
-#[instrument(name = "session.pendingToken", skip_all)]
+#[instrument(name = "sessions.pending_token", skip_all)]
 pub async fn pending_token(
     scope: &Scope,
     pending: &PendingLogin,
@@ -101,7 +101,7 @@ pub fn presented(scope: &Scope, body: Option<PlainToken>) -> Result<PlainToken> 
 ///
 /// Refuses with `sessionStore.refreshTokens.invalidRefreshToken` what is no token of this client and tenant, without
 /// any effect, and with `.revokedToken` one whose session has ended, which a second use of a spent one brings about.
-#[instrument(name = "session.refresh", skip_all)]
+#[instrument(name = "sessions.refresh", skip_all)]
 pub async fn refresh(scope: &Scope, token: PlainToken) -> Result<(TokenPair, Vec<Cookie>)> {
     let presented = Presented::read(&token).ok_or_else(|| INVALID_REFRESH_TOKEN.because("form"))?;
     let key = scope.incoming.idempotency_key.as_deref().and_then(recovery_key);
@@ -123,7 +123,7 @@ fn recovery_key(key: &str) -> Option<HashedToken> {
 }
 
 /// The caller's live sessions in this tenant, newest first.
-#[instrument(name = "session.list", skip_all)]
+#[instrument(name = "sessions.list", skip_all)]
 pub async fn list(scope: &Scope) -> Result<Sessions> {
     let live = scope.live()?.clone();
     let now = scope.now();
@@ -146,7 +146,7 @@ pub async fn list(scope: &Scope) -> Result<Sessions> {
 /// Ends one of the caller's sessions.
 ///
 /// Refuses with `authSession.logout.unknown`: not theirs, or ended.
-#[instrument(name = "session.logoutOne", skip_all)]
+#[instrument(name = "sessions.logout_one", skip_all)]
 pub async fn logout_one(scope: &Scope, id: SessionId) -> Result<()> {
     let live = scope.live()?.clone();
     let ended = scope.write(move |tx| steps::end_one(tx, live.tenant, id, (live.user, "logout")));
@@ -154,7 +154,7 @@ pub async fn logout_one(scope: &Scope, id: SessionId) -> Result<()> {
 }
 
 /// Ends the caller's other sessions in this tenant.
-#[instrument(name = "session.logoutOthers", skip_all)]
+#[instrument(name = "sessions.logout_others", skip_all)]
 pub async fn logout_others(scope: &Scope) -> Result<usize> {
     let live = scope.live()?.clone();
     scope
@@ -163,7 +163,7 @@ pub async fn logout_others(scope: &Scope) -> Result<usize> {
 }
 
 /// Ends the session that the request carries, by its access token or its refresh token. Never refuses.
-#[instrument(name = "session.logout", skip_all)]
+#[instrument(name = "sessions.logout", skip_all)]
 pub async fn logout(scope: &Scope, body: Option<PlainToken>) -> Result<()> {
     if let Who::Session(live) = &scope.who {
         let live = live.clone();

@@ -3,8 +3,8 @@
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::device::{Device, DeviceRow};
-use super::entity::{self, End};
+use super::device::Device;
+use super::entity::{self, DeviceRow, End};
 use crate::base::{DeviceId, Result, SessionId, TenantId, Timestamp, UserId};
 use crate::components::vault::{Place, Vault};
 use crate::db::tx::{Audit, Forget, Happened, Tx};

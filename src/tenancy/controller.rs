@@ -10,7 +10,7 @@ use crate::identity::{Access, Method, Nothing, Route, Scope};
 pub fn routes() -> Vec<Route> {
     vec![
         Route::new(Method::Get, "/multitenant/current", Access::Tenant, current)
-            .named("tenant.current", "The tenant that this request addresses.")
+            .named("tenancy.current", "The tenant that this request addresses.")
             .refuses(&[&INVALID_TENANT])
             .original(),
     ]

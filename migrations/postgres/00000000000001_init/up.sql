@@ -455,26 +455,6 @@ CREATE INDEX audit_records_tenant ON audit_records (tenant_id, created_at, id);
 CREATE INDEX audit_records_request ON audit_records (request_id);
 CREATE INDEX audit_records_target ON audit_records (target_id, created_at);
 
--- Mail that was shown instead of sent: development and tests only.
-CREATE TABLE kept_mails (
-    id uuid PRIMARY KEY,
-    tenant_id uuid REFERENCES tenants (id) ON DELETE CASCADE,
-    template text COLLATE "C" NOT NULL,
-    locale text COLLATE "C" NOT NULL,
-    sender text COLLATE "C" NOT NULL,
-    recipient text COLLATE "C" NOT NULL,
-    subject text COLLATE "C" NOT NULL,
-    text_body text COLLATE "C" NOT NULL,
-    html_body text COLLATE "C" NOT NULL,
-    source text COLLATE "C" NOT NULL,
-    links jsonb NOT NULL,
-    code text COLLATE "C",
-    created_at timestamptz NOT NULL
-);
-CREATE INDEX kept_mails_tenant ON kept_mails (tenant_id);
-CREATE INDEX kept_mails_by_creation ON kept_mails (created_at, id);
-CREATE INDEX kept_mails_recipient ON kept_mails (recipient, created_at);
-
 -- What later rooms fill ----------------------------------------------------------------------------
 
 CREATE TABLE feature_flags (

@@ -455,26 +455,6 @@ CREATE INDEX audit_records_tenant ON audit_records (tenant_id, created_at, id);
 CREATE INDEX audit_records_request ON audit_records (request_id);
 CREATE INDEX audit_records_target ON audit_records (target_id, created_at);
 
--- Mail that was shown instead of sent: development and tests only.
-CREATE TABLE kept_mails (
-    id BLOB PRIMARY KEY,
-    tenant_id BLOB REFERENCES tenants (id) ON DELETE CASCADE,
-    template TEXT NOT NULL,
-    locale TEXT NOT NULL,
-    sender TEXT NOT NULL,
-    recipient TEXT NOT NULL,
-    subject TEXT NOT NULL,
-    text_body TEXT NOT NULL,
-    html_body TEXT NOT NULL,
-    source TEXT NOT NULL,
-    links TEXT NOT NULL,
-    code TEXT,
-    created_at INTEGER NOT NULL
-) STRICT;
-CREATE INDEX kept_mails_tenant ON kept_mails (tenant_id);
-CREATE INDEX kept_mails_by_creation ON kept_mails (created_at, id);
-CREATE INDEX kept_mails_recipient ON kept_mails (recipient, created_at);
-
 -- What later rooms fill ----------------------------------------------------------------------------
 
 CREATE TABLE feature_flags (
