@@ -99,9 +99,9 @@ fn invalid(error: minijinja::Error) -> Error {
 
 /// The engine would also write every `/` as an entity: a third more bytes in each link, and filters that read mails
 /// without decoding them distrust it. Between double quotes these five are enough.
-fn escape(out: &mut Output, state: &State, value: &Value) -> Result<(), minijinja::Error> {
+fn escape(out: &mut Output, state: &mut State, value: &Value) -> Result<(), minijinja::Error> {
     match value.as_str() {
-        Some(text) if state.auto_escape() == AutoEscape::Html && !value.is_safe() => {
+        Some(text) if *state.auto_escape() == AutoEscape::Html && !value.is_safe() => {
             let mut rest = text;
             while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {
                 let (plain, special) = rest.split_at(at);
