@@ -276,7 +276,6 @@ const ALWAYS: &[(&str, &str)] = &[
     ("referrer-policy", "no-referrer"),
     ("cache-control", "no-store"),
     ("strict-transport-security", "max-age=31536000; includeSubDomains"),
-    ("x-frame-options", "DENY"),
     ("cross-origin-opener-policy", "same-origin"),
     (
         "content-security-policy",
