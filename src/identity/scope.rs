@@ -13,7 +13,7 @@ use super::tenant::Tenant;
 use super::token::MISSING_TOKEN;
 use crate::base::{Error, Result, TenantId, Timestamp};
 use crate::db::schema::{memberships, sessions, tenants, users};
-use crate::db::tx::{Actor, ActorKind, Cause, Effects, Tx};
+use crate::db::tx::{Actor, ActorKind, Cause, Effects, Forget, Tx};
 use crate::db::{BothDsl, DbConn, Locked};
 use crate::http::Incoming;
 
@@ -146,6 +146,16 @@ impl Scope {
         let (value, effects) = written.await?;
         self.follow(&effects);
         Ok(value)
+    }
+
+    /// A write found that what the gate went by has moved: the gate must not go by it again.
+    pub fn forget_what_was_seen(&self) {
+        if let Who::Session(live) = &self.who {
+            self.house.forget(Forget::Session(live.session));
+        }
+        if let Some(tenant) = &self.tenant {
+            self.house.forget(Forget::Tenant(tenant.id));
+        }
     }
 
     fn follow(&self, effects: &Effects) {
