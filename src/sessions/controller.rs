@@ -4,7 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answers::{SUCCESS, Sessions, Success, TokenPair};
-use super::events::{self, INVALID_REFRESH_TOKEN, SESSION_ENDED, UNKNOWN_SESSION};
+use super::device::Push;
+use super::events::{
+    self, INVALID_REFRESH_TOKEN, NO_DEVICE, NOT_IMPERSONATING, PUSH_DOES_NOT_FIT, SESSION_ENDED,
+    UNKNOWN_SESSION,
+};
 use crate::base::{PlainToken, Result, SessionId};
 use crate::http::WithCookies;
 use crate::identity::{Access, ClientKind, Method, Nothing, Route, Scope};
@@ -34,6 +38,14 @@ pub fn routes() -> Vec<Route> {
             .original(),
         Route::new(Method::Post, "/session/logout-others", Access::Session, logout_others)
             .named("sessions.logout_others", "End all your sessions in this tenant but this one."),
+        Route::new(Method::Post, "/session/set-notification-token", Access::Session, set_notification_token)
+            .named("sessions.set_notification_token", "Where this session's device is told of news.")
+            .refuses(&[&NO_DEVICE, &PUSH_DOES_NOT_FIT])
+            .original(),
+        Route::new(Method::Post, "/auth/impersonate-stop-session", Access::Session, stop_impersonation)
+            .named("sessions.stop_impersonation", "Stop acting as somebody else: this session ends.")
+            .refuses(&[&NOT_IMPERSONATING])
+            .original(),
     ]
 }
 
@@ -82,4 +94,14 @@ pub struct Ended {
 
 async fn logout_others(scope: Scope, _: Nothing) -> Result<Ended> {
     Ok(Ended { ended: events::logout_others(&scope).await? })
+}
+
+async fn set_notification_token(scope: Scope, body: Push) -> Result<Success> {
+    events::set_notification_token(&scope, body).await?;
+    Ok(SUCCESS)
+}
+
+async fn stop_impersonation(scope: Scope, _: Nothing) -> Result<Success> {
+    events::stop_impersonation(&scope).await?;
+    Ok(SUCCESS)
 }
