@@ -49,8 +49,6 @@ pub fn routes() -> Vec<Route> {
             .named("sessions.stop_impersonation", "Stop acting as somebody else: this session ends.")
             .refuses(&[&NOT_IMPERSONATING])
             .original(),
-}
-
         Route::new(Method::Get, "/session/tenants", Access::Session, tenants)
             .named("sessions.tenants", "The tenants that you are a member of and could switch to."),
         Route::new(Method::Post, "/session/switch-tenant", Access::Session, switch_tenant)
