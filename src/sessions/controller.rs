@@ -9,9 +9,9 @@ use super::events::{
     self, INVALID_REFRESH_TOKEN, NO_DEVICE, NOT_IMPERSONATING, PUSH_DOES_NOT_FIT, SESSION_ENDED,
     UNKNOWN_SESSION,
 };
-use crate::base::{PlainToken, Result, SessionId};
 use super::events::{self, INVALID_REFRESH_TOKEN, SESSION_ENDED, UNKNOWN_SESSION};
 use super::switch::{self, Target, Tenants};
+use crate::base::{PlainToken, Result, SessionId};
 use crate::base::{PlainToken, Result, SessionId, TenantId};
 use crate::http::WithCookies;
 use crate::identity::{Access, ClientKind, Method, Nothing, Route, Scope};
@@ -113,7 +113,6 @@ async fn logout_others(scope: Scope, _: Nothing) -> Result<Ended> {
     Ok(Ended { ended: events::logout_others(&scope).await? })
 }
 
-<<<<<<< HEAD
 async fn set_notification_token(scope: Scope, body: Push) -> Result<Success> {
     events::set_notification_token(&scope, body).await?;
     Ok(SUCCESS)
@@ -122,7 +121,8 @@ async fn set_notification_token(scope: Scope, body: Push) -> Result<Success> {
 async fn stop_impersonation(scope: Scope, _: Nothing) -> Result<Success> {
     events::stop_impersonation(&scope).await?;
     Ok(SUCCESS)
-=======
+}
+
 async fn tenants(scope: Scope, _: Nothing) -> Result<Tenants> {
     switch::tenants(&scope).await
 }
@@ -140,5 +140,4 @@ async fn switch_tenant(scope: Scope, body: SwitchTenant) -> Result<WithCookies<T
     let target = Target { tenant: body.tenant_id, client: body.client_id };
     let (pair, cookies) = switch::switch_tenant(&scope, target).await?;
     Ok(WithCookies(pair, cookies))
->>>>>>> cli
 }
