@@ -9,9 +9,7 @@ use super::events::{
     self, INVALID_REFRESH_TOKEN, NO_DEVICE, NOT_IMPERSONATING, PUSH_DOES_NOT_FIT, SESSION_ENDED,
     UNKNOWN_SESSION,
 };
-use super::events::{self, INVALID_REFRESH_TOKEN, SESSION_ENDED, UNKNOWN_SESSION};
 use super::switch::{self, Target, Tenants};
-use crate::base::{PlainToken, Result, SessionId};
 use crate::base::{PlainToken, Result, SessionId, TenantId};
 use crate::http::WithCookies;
 use crate::identity::{Access, ClientKind, Method, Nothing, Route, Scope};
