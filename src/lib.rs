@@ -23,5 +23,6 @@ pub mod identity;
 pub mod jobs;
 pub mod management;
 pub mod permissions;
+pub mod proofs;
 pub mod sessions;
 pub mod tenancy;
