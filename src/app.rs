@@ -21,11 +21,12 @@ use crate::components::{health, limits};
 use crate::db::Db;
 use crate::identity::house::{House, Lent};
 use crate::identity::{Route, route, serve};
-use crate::{sessions, tenancy};
+use crate::{auth, sessions, tenancy};
 
 /// Every room's routes: the one list that router, gate and API document are made from.
 pub fn routes() -> Vec<Route> {
-    [tenancy::controller::routes(), sessions::controller::routes()].concat()
+    [tenancy::controller::routes(), sessions::controller::routes(), auth::account::controller::routes()]
+        .concat()
 }
 
 /// What a process is given before it has components.
