@@ -66,6 +66,19 @@ impl Error {
         }
     }
 
+    /// For operators, who must see what callers must not: the cause itself.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Internal(cause) => cause.to_string(),
+            Self::Refused(refused) => {
+                let plain = refused.detail.as_deref().unwrap_or(refused.refusal.detail);
+                let each = refused.errors.iter().map(|error| format!("\n  {}: {}", error.path, error.detail));
+                format!("{plain}{}", each.collect::<String>())
+            }
+            Self::Stale => STALE.detail.to_string(),
+        }
+    }
+
     pub fn is(&self, refusal: &'static Refusal) -> bool {
         self.key() == refusal.key
     }

@@ -1,6 +1,8 @@
 //! Forward-only migrations: one migrator at a time, drift refused, and the database remembers whose it is.
 
 use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::path::Path;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use diesel::migration::{Migration, MigrationSource};
@@ -8,7 +10,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::conn::DbConn;
+use super::conn::{DbConn, is_postgres};
 use crate::base::{Error, Result, Timestamp};
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -28,15 +30,12 @@ pub struct Migrated {
 
 /// Brings the database at `url` up to this program, or refuses: another environment's, changed migrations, newer ones.
 pub fn migrate(url: &str, environment: &str, now: Timestamp) -> Result<Migrated> {
+    let _alone = lock_file(url)?;
     let mut conn = DbConn::open(url).map_err(Error::internal)?;
-    match &mut conn {
-        DbConn::Pg(pg) => {
-            diesel::sql_query("SELECT pg_advisory_lock($1)")
-                .bind::<diesel::sql_types::BigInt, _>(LOCK)
-                .execute(pg)?;
-        }
-        // One process at a time: SQLite's own write lock is taken by each migration's transaction.
-        DbConn::Sqlite(_) => {}
+    if let DbConn::Pg(pg) = &mut conn {
+        diesel::sql_query("SELECT pg_advisory_lock($1)")
+            .bind::<diesel::sql_types::BigInt, _>(LOCK)
+            .execute(pg)?;
     }
     let migrated = run(&mut conn, environment, now);
     if let DbConn::Pg(pg) = &mut conn {
@@ -45,6 +44,55 @@ pub fn migrate(url: &str, environment: &str, now: Timestamp) -> Result<Migrated>
             .execute(pg)?;
     }
     migrated
+}
+
+/// diesel takes no lock over several migrations on SQLite; a file beside the database is held while one process works.
+/// The kernel lets go of it when that process ends, however it ends.
+fn lock_file(url: &str) -> Result<Option<File>> {
+    let path = url.strip_prefix("sqlite://").unwrap_or(url);
+    if is_postgres(url) || path == ":memory:" {
+        return Ok(None);
+    }
+    let path = Path::new(path).with_extension("migrating");
+    let open = || OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+    let file = open().map_err(|error| Error::internal(format!("{}: {error}", path.display())))?;
+    file.lock().map_err(|error| Error::internal(format!("{}: {error}", path.display())))?;
+    Ok(Some(file))
+}
+
+/// How far a database is, without changing it.
+#[derive(Debug, Default)]
+pub struct Level {
+    /// What a migration would still do.
+    pub pending: Vec<String>,
+    /// To which environment it belongs; none before the first migration.
+    pub environment: Option<String>,
+    /// Why a migration would be refused: drift, or a database that is ahead of this program.
+    pub refused: Option<String>,
+}
+
+/// Looks and changes nothing, for `migrate --check` and `doctor`.
+pub fn level(conn: &mut DbConn) -> Result<Level> {
+    use super::schema::installation::dsl;
+    let known = if conn.is_postgres() {
+        "SELECT count(*) AS found FROM information_schema.tables WHERE table_name = 'migration_checksums' \
+         AND table_schema = current_schema()"
+    } else {
+        "SELECT count(*) AS found FROM sqlite_schema WHERE name = 'migration_checksums'"
+    };
+    if diesel::sql_query(known).get_result::<Found>(conn)?.found == 0 {
+        let pending = checksums(conn.is_postgres())?.into_iter().map(|(name, _)| name).collect();
+        return Ok(Level { pending, ..Level::default() });
+    }
+    let refused = refuse_drift(conn).err().map(|error| error.words());
+    let environment = dsl::installation.select(dsl::environment).get_result(conn).optional()?;
+    Ok(Level { pending: pending(conn)?, environment, refused })
+}
+
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    found: i64,
 }
 
 /// The versions that this program knows and the database at `conn` lacks.

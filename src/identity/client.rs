@@ -71,6 +71,17 @@ impl App {
         client.map(|client| Self::with_origins(conn, client)).transpose()
     }
 
+    /// The tenant's client of a kind; the default one first, else the first by its public id.
+    pub fn of_kind(conn: &mut DbConn, tenant: TenantId, kind: ClientKind) -> QueryResult<Option<Self>> {
+        let client = clients::table
+            .filter(clients::tenant_id.eq(tenant))
+            .filter(clients::kind.eq(kind))
+            .filter(clients::disabled_at.is_null())
+            .order((clients::is_default.desc(), clients::public_id));
+        let client: Option<Client> = client.select(columns::<Client>()).first(conn).optional()?;
+        client.map(|client| Self::with_origins(conn, client)).transpose()
+    }
+
     pub fn find(conn: &mut DbConn, tenant: TenantId, id: ClientId) -> QueryResult<Option<Self>> {
         let client =
             clients::table.find(id).filter(clients::tenant_id.eq(tenant)).select(columns::<Client>());

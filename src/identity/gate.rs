@@ -165,7 +165,7 @@ async fn unnamed(house: &House, tenant: &Tenant, incoming: &Incoming) -> Result<
 }
 
 /// A page may speak for a client only if the client lists the page's origin.
-fn listed(house: &House, app: &App, incoming: &Incoming) -> Result<()> {
+pub fn listed(house: &House, app: &App, incoming: &Incoming) -> Result<()> {
     let Some(origin) = &incoming.origin else { return Ok(()) };
     let local = is_local_frontend(house, origin) && app.client.kind == ClientKind::Browser;
     if app.lists(origin) || local || is_own(origin, &incoming.host) {

@@ -13,7 +13,7 @@ use super::tenant::Tenant;
 use super::token::MISSING_TOKEN;
 use crate::base::{Error, Result, TenantId, Timestamp};
 use crate::db::schema::{memberships, sessions, tenants, users};
-use crate::db::tx::{Actor, ActorKind, Cause, Effects, Tx};
+use crate::db::tx::{Actor, ActorKind, Cause, Effects, Forget, Tx};
 use crate::db::{BothDsl, DbConn, Locked};
 use crate::http::Incoming;
 
@@ -37,8 +37,10 @@ pub enum Who {
     Pending(Arc<PendingLogin>),
     /// A tenant's backend that authenticated as its client.
     Server,
-    /// Ourselves: a job or a command.
+    /// Ourselves: a job.
     House,
+    /// Whoever may run commands on this machine.
+    Operator,
 }
 
 impl Deref for Scope {
@@ -58,6 +60,12 @@ impl Scope {
     pub fn of_house(house: House, tenant: Option<Arc<Tenant>>) -> Self {
         let incoming = Incoming::none();
         Self::new(Inner { house, incoming, tenant, app: None, who: Who::House, causation: None })
+    }
+
+    /// For commands: an operator, in a tenant or above them all.
+    pub fn of_operator(house: House, tenant: Option<Arc<Tenant>>) -> Self {
+        let incoming = Incoming::none();
+        Self::new(Inner { house, incoming, tenant, app: None, who: Who::Operator, causation: None })
     }
 
     /// The same request, in the tenant that its one-time proof names.
@@ -102,6 +110,7 @@ impl Scope {
         let (actor, session) = match &self.who {
             Who::Nobody => (Actor::NOBODY, None),
             Who::House => (Actor::SERVER, None),
+            Who::Operator => (Actor::OPERATOR, None),
             Who::Server => {
                 let client = self.app.as_ref().map(|app| app.client.id.0);
                 (Actor { kind: ActorKind::Client, id: client, on_behalf_of: None }, None)
@@ -111,7 +120,7 @@ impl Scope {
                 (Actor { on_behalf_of: live.impersonator, ..Actor::user(live.user) }, Some(live.session))
             }
         };
-        let of_request = !matches!(self.who, Who::House);
+        let of_request = !matches!(self.who, Who::House | Who::Operator);
         Cause {
             tenant: self.tenant.as_ref().map(|tenant| tenant.id),
             actor,
@@ -148,6 +157,16 @@ impl Scope {
         Ok(value)
     }
 
+    /// A write found that what the gate went by has moved: the gate must not go by it again.
+    pub fn forget_what_was_seen(&self) {
+        if let Who::Session(live) = &self.who {
+            self.house.forget(Forget::Session(live.session));
+        }
+        if let Some(tenant) = &self.tenant {
+            self.house.forget(Forget::Tenant(tenant.id));
+        }
+    }
+
     fn follow(&self, effects: &Effects) {
         for what in &effects.forget {
             self.house.forget(*what);
@@ -172,7 +191,7 @@ impl Seen {
     fn of(scope: &Scope) -> Self {
         match (&scope.who, &scope.tenant) {
             (Who::Session(live), _) => Self::Session(live.clone()),
-            (Who::House, _) | (_, None) => Self::Nothing,
+            (Who::House | Who::Operator, _) | (_, None) => Self::Nothing,
             (_, Some(tenant)) => Self::Tenant(tenant.id, tenant.epoch),
         }
     }

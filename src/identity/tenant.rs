@@ -1,5 +1,7 @@
 //! A tenant: its row, its settings, and how it is found.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -40,10 +42,22 @@ pub struct TenantSettings {
     pub sign_in_at: Vec<String>,
     pub languages: Vec<String>,
     pub accent: Option<String>,
+    /// As the tenants file names them; `brand` is the accent.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub colours: BTreeMap<String, String>,
     pub sender: Option<String>,
     pub password_minimum: Option<u32>,
     /// Every password login asks for the code that is mailed, whether the person chose so or not.
     pub email_code: bool,
+    /// Issuers that this tenant had: their tokens are good until the last of them has died.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub former_issuers: Vec<FormerIssuer>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormerIssuer {
+    pub issuer: String,
+    pub until: Timestamp,
 }
 
 impl Default for TenantSettings {
@@ -53,9 +67,11 @@ impl Default for TenantSettings {
             sign_in_at: Vec::new(),
             languages: vec!["en".into(), "nl".into()],
             accent: None,
+            colours: BTreeMap::new(),
             sender: None,
             password_minimum: None,
             email_code: false,
+            former_issuers: Vec::new(),
         }
     }
 }
@@ -63,6 +79,12 @@ impl Default for TenantSettings {
 impl Tenant {
     pub fn is_open(&self) -> bool {
         self.suspended_at.is_none() && self.deleted_at.is_none()
+    }
+
+    /// Its own, or one that it had and whose tokens are still alive.
+    pub fn issues(&self, issuer: &str, now: Timestamp) -> bool {
+        let former = &self.settings.0.former_issuers;
+        self.issuer == issuer || former.iter().any(|one| one.issuer == issuer && now < one.until)
     }
 
     pub fn find(conn: &mut DbConn, id: TenantId) -> QueryResult<Option<Self>> {

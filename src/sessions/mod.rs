@@ -11,4 +11,5 @@ pub mod notices;
 pub mod refresh_token;
 pub mod rotation;
 pub mod steps;
+pub mod switch;
 mod token_claims;

@@ -7,7 +7,9 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod data;
+mod devices;
 mod doors;
 mod ground;
 mod house;
 mod kit;
+mod refresh;

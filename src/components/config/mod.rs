@@ -3,6 +3,7 @@
 mod check;
 mod database_url;
 mod defaults;
+pub mod explain;
 mod gather;
 pub mod insecure;
 pub mod load;
@@ -65,6 +66,9 @@ pub struct Server {
     /// The instance's own; a tenant may have another. Required outside development and test.
     #[serde(with = "shapes::maybe")]
     pub public_url: Option<String>,
+    /// How long a server that was told to stop still answers while it says that it is not ready.
+    #[serde(with = "shapes::pause")]
+    pub drain_pause: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -6,6 +6,7 @@ pub mod app;
 pub mod browser;
 mod leash;
 pub mod mime;
+pub mod people;
 mod postgres;
 pub mod smtp;
 mod smtp_talk;
