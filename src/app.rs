@@ -20,13 +20,19 @@ use crate::components::{Clock, Random};
 use crate::components::{health, limits};
 use crate::db::Db;
 use crate::identity::house::{House, Lent};
-use crate::identity::{Route, route, serve};
-use crate::{auth, sessions, tenancy};
+use crate::identity::{Handler, Route, route, serve};
+use crate::jobs::worker::Worker;
+use crate::{auth, jobs, sessions, tenancy};
 
 /// Every room's routes: the one list that router, gate and API document are made from.
 pub fn routes() -> Vec<Route> {
     [tenancy::controller::routes(), sessions::controller::routes(), auth::account::controller::routes()]
         .concat()
+}
+
+/// Every room's handlers of jobs. A name that stands in none is left alone by this process.
+pub fn handlers() -> Vec<Handler> {
+    [jobs::handlers(), auth::account::jobs::handlers()].concat()
 }
 
 /// What a process is given before it has components.
@@ -57,6 +63,9 @@ fn builder(given: &Given) -> Builder {
         .required(SigningKeys)
         .required(Mail)
         .required(Shared);
+    if given.config.roles.work {
+        builder = builder.required(Worker::new(handlers()));
+    }
     if given.config.roles.serve {
         builder = builder.required(Api::at(given.config.server.listen));
     }

@@ -21,6 +21,7 @@ pub mod components;
 pub mod db;
 pub mod http;
 pub mod identity;
+pub mod jobs;
 pub mod management;
 pub mod permissions;
 pub mod proofs;

@@ -11,7 +11,7 @@ use super::pending::PendingLogin;
 use super::session::{Epochs, Live};
 use super::tenant::Tenant;
 use super::token::MISSING_TOKEN;
-use crate::base::{Error, Result, TenantId, Timestamp};
+use crate::base::{Error, JobId, Result, TenantId, Timestamp};
 use crate::db::schema::{memberships, sessions, tenants, users};
 use crate::db::tx::{Actor, ActorKind, Cause, Effects, Forget, Tx};
 use crate::db::{BothDsl, DbConn, Locked};
@@ -66,6 +66,12 @@ impl Scope {
     pub fn of_operator(house: House, tenant: Option<Arc<Tenant>>) -> Self {
         let incoming = Incoming::none();
         Self::new(Inner { house, incoming, tenant, app: None, who: Who::Operator, causation: None })
+    }
+
+    /// A job's: what it changes says which job it was.
+    pub fn of_job(house: House, tenant: Option<Arc<Tenant>>, job: JobId) -> Self {
+        let incoming = Incoming::none();
+        Self::new(Inner { house, incoming, tenant, app: None, who: Who::House, causation: Some(job.0) })
     }
 
     /// The same request, in the tenant that its one-time proof names.

@@ -12,11 +12,13 @@ use crate::base::{
 use crate::components::mail::messages;
 use crate::components::vault::Place;
 use crate::db::tx::{Tx, Work};
-use crate::identity::{House, Scope, User};
-use crate::proofs::{New, Proof, Purpose, budget};
+use crate::identity::job::Outcome;
+use crate::identity::{Claimed, Failure, Handler, House, Scope, User};
+use crate::proofs::{self, New, Proof, Purpose, budget};
 
 /// Sign-ups of one address that may wait for their proof.
 const WAITING: i64 = 5;
+const BATCH: i64 = 500;
 
 /// What somebody asked. Sealed as a whole, and wiped with the job.
 #[derive(Debug, Serialize, Deserialize)]
@@ -71,19 +73,20 @@ fn place(tenant: Option<TenantId>, job: JobId) -> Place {
     Place { tenant, table: "jobs", column: "sealed", row: job.0 }
 }
 
-/// Carries an errand out in one transaction, whose first act is `done`: it says that the job has ended.
-pub async fn carry_out(
-    scope: &Scope,
-    job: JobId,
-    sealed: &[u8],
-    mut done: impl FnMut(&mut Tx) -> Result<()> + Send + 'static,
-) -> Result<()> {
+pub fn handlers() -> Vec<Handler> {
+    let errands = NAMES.iter().map(|name| Handler::new(name, carry_out));
+    errands.chain([Handler::new("account.clean", sweep).at("17 * * * *")]).collect()
+}
+
+/// Carries an errand out in one transaction, which also ends the job: its mail is written once, however often it runs.
+async fn carry_out(scope: Scope, job: Claimed) -> Outcome {
     let (house, tenant) = (scope.house.clone(), scope.tenant()?.clone());
-    let plain = house.vault.open(&place(Some(tenant.id), job), sealed)?;
+    let sealed = job.sealed.as_deref().ok_or_else(|| Failure::Never("it holds no errand".into()))?;
+    let plain = house.vault.open(&place(Some(tenant.id), job.id), sealed)?;
     let errand: Errand = serde_json::from_slice(&plain).map_err(Error::internal)?;
     scope
         .write(move |tx| {
-            done(tx)?;
+            job.done_with(tx)?;
             let asked = errand.accept_language.as_deref();
             let desk = Desk { house: &house, tenant: &tenant, locale: mails::locale(&tenant, None, asked) };
             match &errand.what {
@@ -93,7 +96,19 @@ pub async fn carry_out(
                 What::ChangeEmail { user } => change_email(tx, desk, &errand, *user),
             }
         })
-        .await
+        .await?;
+    Ok(())
+}
+
+/// What nobody proved in time: sign-ups with their hashes, and every expired proof.
+async fn sweep(scope: Scope, _: Claimed) -> Outcome {
+    loop {
+        let swept =
+            scope.write(|tx| Ok(SignUpRow::clean(tx.conn, tx.now, BATCH)? + proofs::steps::clean(tx)?));
+        if swept.await? == 0 {
+            return Ok(());
+        }
+    }
 }
 
 impl Errand {
@@ -215,9 +230,4 @@ impl<'a> Desk<'a> {
         let asked = errand.accept_language.as_deref();
         Desk { locale: mails::locale(self.tenant, person.locale.as_deref(), asked), ..self }
     }
-}
-
-/// A batch of sign-ups whose day is over; the number tells whether to call again.
-pub fn clean(tx: &mut Tx) -> Result<usize> {
-    Ok(SignUpRow::clean(tx.conn, tx.now, 500)?)
 }
