@@ -22,16 +22,17 @@ use crate::db::Db;
 use crate::identity::house::{House, Lent};
 use crate::identity::{Handler, Route, route, serve};
 use crate::jobs::worker::Worker;
-use crate::{jobs, sessions, tenancy};
+use crate::{auth, jobs, sessions, tenancy};
 
 /// Every room's routes: the one list that router, gate and API document are made from.
 pub fn routes() -> Vec<Route> {
-    [tenancy::controller::routes(), sessions::controller::routes()].concat()
+    [tenancy::controller::routes(), sessions::controller::routes(), auth::account::controller::routes()]
+        .concat()
 }
 
 /// Every room's handlers of jobs. A name that stands in none is left alone by this process.
 pub fn handlers() -> Vec<Handler> {
-    jobs::handlers()
+    [jobs::handlers(), auth::account::jobs::handlers()].concat()
 }
 
 /// What a process is given before it has components.

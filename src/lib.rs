@@ -14,6 +14,7 @@
 //! | ground | `http/`, then `db/`, then `base/` |
 
 pub mod app;
+pub mod auth;
 pub mod base;
 pub mod cli;
 pub mod components;
