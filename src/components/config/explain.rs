@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use toml::{Table, Value};
+use toml::Value;
 
 use super::{Environment, load};
 
@@ -105,6 +105,8 @@ fn line(text: &mut String, (path, key): (&str, &str), value: &Value) {
 
 #[cfg(test)]
 mod tests {
+    use toml::Table;
+
     use super::*;
 
     #[test]
