@@ -138,14 +138,21 @@ impl Scope {
     ) -> Result<T> {
         let (cause, seen, clock) = (self.cause(), Seen::of(self), self.house.clock.clone());
         let written = self.house.db.write(move |conn| {
-            seen.still_holds(conn)?;
-            let mut tx = Tx::new(conn, &cause, clock.now());
+            let now = clock.now();
+            seen.still_holds(conn, now)?;
+            let mut tx = Tx::new(conn, &cause, now);
             let value = run(&mut tx)?;
             Ok((value, tx.effects))
         });
         let (value, effects) = written.await?;
         self.follow(&effects);
         Ok(value)
+    }
+
+    /// After [`Error::Stale`]: what is remembered of caller and tenant is what was wrong.
+    pub fn doubt(&self) {
+        let session = self.live().ok().map(|live| live.session);
+        self.house.doubt(session, self.tenant.as_ref().map(|tenant| tenant.id));
     }
 
     fn follow(&self, effects: &Effects) {
@@ -161,11 +168,14 @@ impl Scope {
     }
 }
 
+diesel::alias!(tenants as homes: HomeTenants);
+
 /// What a request was let in by. Nothing decided from it is trusted inside a write.
 enum Seen {
     Nothing,
     Tenant(TenantId, i64),
     Session(Arc<Live>),
+    Pending(Arc<PendingLogin>, i64),
 }
 
 impl Seen {
@@ -173,16 +183,21 @@ impl Seen {
         match (&scope.who, &scope.tenant) {
             (Who::Session(live), _) => Self::Session(live.clone()),
             (Who::House, _) | (_, None) => Self::Nothing,
+            (Who::Pending(pending), Some(tenant)) => Self::Pending(pending.clone(), tenant.epoch),
             (_, Some(tenant)) => Self::Tenant(tenant.id, tenant.epoch),
         }
     }
 
     /// The person's row stays locked until the end: who disables them waits for us, and then sees what we wrote.
-    fn still_holds(&self, conn: &mut DbConn) -> Result<()> {
+    fn still_holds(&self, conn: &mut DbConn, now: Timestamp) -> Result<()> {
         let holds = match self {
             Self::Nothing => true,
             Self::Tenant(id, epoch) => Tenant::open_epoch(conn, *id)? == Some(*epoch),
             Self::Session(live) => Self::epochs(conn, live)? == Some(live.epochs),
+            Self::Pending(pending, epoch) => {
+                Tenant::open_epoch(conn, pending.tenant_id)? == Some(*epoch)
+                    && PendingLogin::open(conn, pending.tenant_id, pending.id, now)?.is_some()
+            }
         };
         if holds { Ok(()) } else { Err(Error::Stale) }
     }
@@ -192,6 +207,7 @@ impl Seen {
             users::table
                 .inner_join(sessions::table.on(sessions::user_id.eq(users::id)))
                 .inner_join(tenants::table.on(tenants::id.eq(sessions::tenant_id)))
+                .inner_join(homes.on(homes.field(tenants::id).eq(users::tenant_id)))
                 .inner_join(memberships::table.on(
                     memberships::user_id.eq(users::id).and(memberships::tenant_id.eq(sessions::tenant_id)),
                 ))
@@ -199,6 +215,8 @@ impl Seen {
                 .filter(sessions::revoked_at.is_null())
                 .filter(users::disabled_at.is_null().and(users::deleted_at.is_null()))
                 .filter(tenants::suspended_at.is_null().and(tenants::deleted_at.is_null()))
+                .filter(homes.field(tenants::suspended_at).is_null())
+                .filter(homes.field(tenants::deleted_at).is_null())
                 .select((users::epoch, memberships::epoch, tenants::epoch));
         let found: Option<(i64, i64, i64)> = Locked::person(query).both().get_result(conn).optional()?;
         Ok(found.map(|(user, membership, tenant)| Epochs { user, membership, tenant }))
