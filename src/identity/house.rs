@@ -48,12 +48,16 @@ pub struct Inner {
     live: Cache<SessionId, Option<Arc<Live>>>,
     tenants: Cache<TenantId, Option<Arc<Tenant>>>,
     hosts: Cache<String, Option<TenantId>>,
+    pages: Cache<String, bool>,
     apps: Cache<String, Option<Arc<App>>>,
     origins: Cache<String, Arc<Vec<(TenantId, String)>>>,
 }
 
 /// So revocation, demotion and suspension bind within it on every node.
 const TRUSTED: Duration = Duration::from_secs(2);
+/// What callers name is remembered even when it is nothing (LIM-3): no host, origin or client id is longer than this,
+/// so that what they can make us keep has a bound in bytes and not in entries alone.
+const LONGEST_NAME: usize = 300;
 
 /// The handles that components lend.
 pub struct Lent {
@@ -97,6 +101,7 @@ impl House {
             live: Cache::new(20_000, TRUSTED),
             tenants: Cache::new(4_096, TRUSTED),
             hosts: Cache::new(8_192, TRUSTED),
+            pages: Cache::new(1_024, TRUSTED),
             apps: Cache::new(8_192, TRUSTED),
             origins: Cache::new(8_192, TRUSTED),
         }))
@@ -124,8 +129,28 @@ impl House {
         Ok(tenant)
     }
 
+    /// Whether links in mails lead here: some tenant's `publicUrl` is this host.
+    pub async fn has_pages_at(&self, host: &str) -> Result<bool> {
+        if host.len() > LONGEST_NAME {
+            return Ok(false);
+        }
+        let now = self.clock.now();
+        let key = host.to_string();
+        if let Some(known) = self.pages.get(&key, now) {
+            return Ok(known);
+        }
+        let ticket = self.pages.ticket(&key, now);
+        let asked = key.clone();
+        let found = self.db.read(move |conn| Ok(Tenant::has_pages_at(conn, &asked)?)).await?;
+        self.pages.fill(key, found, ticket);
+        Ok(found)
+    }
+
     /// The tenant whose API host this is. In development `NAME.localhost` is the tenant of that name.
     pub async fn tenant_at(&self, host: &str) -> Result<Option<TenantId>> {
+        if host.len() > LONGEST_NAME {
+            return Ok(None);
+        }
         let now = self.clock.now();
         let key = host.to_string();
         if let Some(known) = self.hosts.get(&key, now) {
@@ -147,6 +172,9 @@ impl House {
     }
 
     pub async fn app(&self, public_id: &str) -> Result<Option<Arc<App>>> {
+        if public_id.len() > LONGEST_NAME {
+            return Ok(None);
+        }
         let public_id = public_id.to_string();
         self.remembered_app(format!("id:{public_id}"), move |conn| App::public(conn, &public_id)).await
     }
@@ -171,6 +199,9 @@ impl House {
     }
 
     pub async fn apps_listing(&self, origin: &str) -> Result<Arc<Vec<(TenantId, String)>>> {
+        if origin.len() > LONGEST_NAME {
+            return Ok(Arc::default());
+        }
         let now = self.clock.now();
         let key = origin.to_string();
         if let Some(known) = self.origins.get(&key, now) {
@@ -198,7 +229,18 @@ impl House {
                 self.hosts.evict_where(|_, id| id.is_none_or(|id| id == tenant));
                 self.apps.evict_where(|_, app| app.as_ref().is_none_or(|app| app.client.tenant_id == tenant));
                 self.origins.clear();
+                self.pages.clear();
             }
+        }
+    }
+
+    /// What one request was let in by turned out to be old: none of it is remembered when it is let in afresh.
+    pub fn doubt(&self, session: Option<SessionId>, tenant: Option<TenantId>) {
+        if let Some(session) = session {
+            self.live.evict(&session);
+        }
+        if let Some(tenant) = tenant {
+            self.forget(Forget::Tenant(tenant));
         }
     }
 
@@ -207,6 +249,7 @@ impl House {
         self.live.clear();
         self.tenants.clear();
         self.hosts.clear();
+        self.pages.clear();
         self.apps.clear();
         self.origins.clear();
         self.keys.forget_all();

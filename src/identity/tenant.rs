@@ -99,6 +99,14 @@ impl Tenant {
         tenant_hosts::table.find(host).select(tenant_hosts::tenant_id).get_result(conn).optional()
     }
 
+    pub fn has_pages_at(conn: &mut DbConn, host: &str) -> QueryResult<bool> {
+        let urls = ["https", "http"].map(|scheme| format!("{scheme}://{host}"));
+        let urls: Vec<String> = urls.iter().flat_map(|url| [url.clone(), format!("{url}/")]).collect();
+        let there = tenants::table.filter(tenants::public_url.eq_any(urls)).select(tenants::id);
+        let there: Option<TenantId> = there.first(conn).optional()?;
+        Ok(there.is_some())
+    }
+
     /// The epoch, if the tenant is open: what a write compares with what its request saw.
     pub fn open_epoch(conn: &mut DbConn, id: TenantId) -> QueryResult<Option<i64>> {
         tenants::table

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::device::{Platform, Push, Seen, WebPush};
 use crate::base::{DeviceId, HashedToken, SessionId, TenantId, Timestamp, UserId};
-use crate::db::schema::{devices, sessions};
+use crate::db::schema::{devices, password_logins, sessions, users};
 use crate::db::{DbConn, Json, columns};
 use crate::identity::Session;
 
@@ -117,6 +117,24 @@ pub fn live_of(
         .limit(LISTED)
         .select((columns::<Session>(), columns::<Option<DeviceRow>>()))
         .load(conn)
+}
+
+/// To whom a notice about their sessions goes.
+#[derive(Debug, Queryable)]
+pub struct Addressee {
+    pub email: String,
+    pub name: Option<String>,
+    pub locale: Option<String>,
+}
+
+pub fn addressee(conn: &mut DbConn, user: UserId) -> QueryResult<Option<Addressee>> {
+    password_logins::table
+        .inner_join(users::table.on(users::id.eq(password_logins::user_id)))
+        .filter(users::id.eq(user))
+        .filter(password_logins::verified_at.is_not_null())
+        .select((password_logins::email, users::name, users::locale))
+        .get_result(conn)
+        .optional()
 }
 
 pub fn keep_device(conn: &mut DbConn, device: &DeviceRow) -> QueryResult<usize> {
