@@ -19,9 +19,11 @@ use crate::components::vault::Vault;
 use crate::components::{Clock, Random};
 use crate::components::{health, limits};
 use crate::db::Db;
+use crate::identity::hearing::Listener;
 use crate::identity::house::{House, Lent};
 use crate::identity::{Handler, Route, route, serve};
 use crate::jobs::worker::Worker;
+use crate::sessions::flush::Flush;
 use crate::{jobs, sessions, tenancy};
 
 /// Every room's routes: the one list that router, gate and API document are made from.
@@ -61,12 +63,13 @@ fn builder(given: &Given) -> Builder {
         .required(Hashing)
         .required(SigningKeys)
         .required(Mail)
-        .required(Shared);
+        .required(Shared)
+        .required(Listener::default());
     if given.config.roles.work {
         builder = builder.required(Worker::new(handlers()));
     }
     if given.config.roles.serve {
-        builder = builder.required(Api::at(given.config.server.listen));
+        builder = builder.required(Flush::default()).required(Api::at(given.config.server.listen));
     }
     builder
 }
