@@ -24,7 +24,7 @@ use crate::identity::house::{House, Lent};
 use crate::identity::{Handler, Route, route, serve};
 use crate::jobs::worker::Worker;
 use crate::sessions::flush::Flush;
-use crate::{jobs, sessions, tenancy};
+use crate::{jobs, management, sessions, tenancy};
 
 /// Every room's routes: the one list that router, gate and API document are made from.
 pub fn routes() -> Vec<Route> {
@@ -33,7 +33,7 @@ pub fn routes() -> Vec<Route> {
 
 /// Every room's handlers of jobs. A name that stands in none is left alone by this process.
 pub fn handlers() -> Vec<Handler> {
-    jobs::handlers()
+    [jobs::handlers(), management::handlers()].concat()
 }
 
 /// What a process is given before it has components.

@@ -1,4 +1,13 @@
 //! The operators' room: tenants as a whole, their roles, their first people.
 
+pub mod cleaning;
 pub mod demo;
+pub mod entity;
+pub mod keys;
 pub mod steps;
+
+use crate::identity::Handler;
+
+pub fn handlers() -> Vec<Handler> {
+    [cleaning::handlers(), keys::handlers()].concat()
+}
