@@ -17,14 +17,14 @@ use crate::components::platform::{Builder, Cause, Component, Handle, Platform, U
 use crate::components::templates::Templates;
 use crate::components::vault::Vault;
 use crate::components::{Clock, Random};
-use crate::components::{health, limits};
+use crate::components::{assets, health, limits};
 use crate::db::Db;
 use crate::identity::hearing::Listener;
 use crate::identity::house::{House, Lent};
 use crate::identity::{Handler, Route, route, serve};
 use crate::jobs::worker::Worker;
 use crate::sessions::flush::Flush;
-use crate::{jobs, management, sessions, tenancy};
+use crate::{development, jobs, management, sessions, tenancy};
 
 /// Every room's routes: the one list that router, gate and API document are made from.
 pub fn routes() -> Vec<Route> {
@@ -268,10 +268,21 @@ impl Component for Api {
         let Some((listener, house, watch)) = self.bound.take() else { return Ok(()) };
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let workers = if house.config.environment == Environment::Test { 1 } else { workers };
-        let routes: Vec<Arc<Route>> = routes().into_iter().map(Arc::new).collect();
+        let developing = development::exists(house.config.environment);
+        let mut routes = routes();
+        if developing {
+            routes.extend(development::controller::routes());
+        }
+        let routes: Vec<Arc<Route>> = routes.into_iter().map(Arc::new).collect();
         let app = move || {
             let (house, watch) = (house.clone(), watch.clone());
             App::new()
+                .configure(assets::mount)
+                .configure(|config| {
+                    if developing {
+                        development::stream::mount(config, &house, &watch);
+                    }
+                })
                 .configure(|config| serve::mount(config, &house, &routes))
                 .configure(|config| health::mount(config, &watch))
                 .default_service(web::to(move |request| serve::nowhere(house.clone(), request)))
