@@ -17,12 +17,14 @@ use crate::components::platform::{Builder, Cause, Component, Handle, Platform, U
 use crate::components::templates::Templates;
 use crate::components::vault::Vault;
 use crate::components::{Clock, Random};
-use crate::components::{health, limits};
+use crate::components::{assets, health, limits};
 use crate::db::Db;
+use crate::identity::hearing::Listener;
 use crate::identity::house::{House, Lent};
 use crate::identity::{Handler, Route, route, serve};
 use crate::jobs::worker::Worker;
-use crate::{auth, jobs, sessions, tenancy};
+use crate::sessions::flush::Flush;
+use crate::{auth, development, jobs, management, sessions, tenancy};
 
 /// Every room's routes: the one list that router, gate and API document are made from.
 pub fn routes() -> Vec<Route> {
@@ -32,7 +34,7 @@ pub fn routes() -> Vec<Route> {
 
 /// Every room's handlers of jobs. A name that stands in none is left alone by this process.
 pub fn handlers() -> Vec<Handler> {
-    [jobs::handlers(), auth::account::jobs::handlers()].concat()
+    [jobs::handlers(), management::handlers(), auth::account::jobs::handlers()].concat()
 }
 
 /// What a process is given before it has components.
@@ -62,12 +64,13 @@ fn builder(given: &Given) -> Builder {
         .required(Hashing)
         .required(SigningKeys)
         .required(Mail)
-        .required(Shared);
+        .required(Shared)
+        .required(Listener::default());
     if given.config.roles.work {
         builder = builder.required(Worker::new(handlers()));
     }
     if given.config.roles.serve {
-        builder = builder.required(Api::at(given.config.server.listen));
+        builder = builder.required(Flush::default()).required(Api::at(given.config.server.listen));
     }
     builder
 }
@@ -266,10 +269,21 @@ impl Component for Api {
         let Some((listener, house, watch)) = self.bound.take() else { return Ok(()) };
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let workers = if house.config.environment == Environment::Test { 1 } else { workers };
-        let routes: Vec<Arc<Route>> = routes().into_iter().map(Arc::new).collect();
+        let developing = development::exists(house.config.environment);
+        let mut routes = routes();
+        if developing {
+            routes.extend(development::controller::routes());
+        }
+        let routes: Vec<Arc<Route>> = routes.into_iter().map(Arc::new).collect();
         let app = move || {
             let (house, watch) = (house.clone(), watch.clone());
             App::new()
+                .configure(assets::mount)
+                .configure(|config| {
+                    if developing {
+                        development::stream::mount(config, &house, &watch);
+                    }
+                })
                 .configure(|config| serve::mount(config, &house, &routes))
                 .configure(|config| health::mount(config, &watch))
                 .default_service(web::to(move |request| serve::nowhere(house.clone(), request)))

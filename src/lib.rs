@@ -19,6 +19,7 @@ pub mod base;
 pub mod cli;
 pub mod components;
 pub mod db;
+pub mod development;
 pub mod http;
 pub mod identity;
 pub mod jobs;

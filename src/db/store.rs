@@ -83,6 +83,14 @@ impl Db {
         self.postgres
     }
 
+    /// On SQLite: moves whenever another process wrote. PostgreSQL tells what was written, by notify.
+    pub fn strangers(&self) -> Option<tokio::sync::watch::Receiver<u64>> {
+        match &self.writes {
+            Writes::OneThread(writer) => Some(writer.strangers()),
+            Writes::Pool => None,
+        }
+    }
+
     pub async fn read<T: Send + 'static>(
         &self,
         run: impl FnOnce(&mut DbConn) -> Result<T> + Send + 'static,

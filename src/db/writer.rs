@@ -4,11 +4,14 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
 use diesel::result::ConnectionResult;
-use tokio::sync::oneshot;
+use diesel::sql_types::BigInt;
+use tokio::sync::{oneshot, watch};
 use tracing::Span;
 
 use super::conn::DbConn;
@@ -21,9 +24,13 @@ const GATHERED: usize = 64;
 /// Writes that may wait for the thread.
 const QUEUE: usize = 1024;
 
+/// How often the writer looks whether another process wrote.
+const LOOK: Duration = Duration::from_millis(100);
+
 #[derive(Clone)]
 pub(super) struct Writer {
     queue: mpsc::SyncSender<Box<dyn Task>>,
+    strangers: watch::Receiver<u64>,
 }
 
 trait Task: Send {
@@ -63,15 +70,25 @@ impl Writer {
     pub(super) fn start(url: &str) -> ConnectionResult<Self> {
         let mut desk = Desk { conn: DbConn::open(url)?, url: url.to_owned() };
         let (queue, tasks) = mpsc::sync_channel(QUEUE);
+        let (seen, strangers) = watch::channel(0);
+        let mut look = Look { version: None, next: Instant::now(), seen };
         let thread = std::thread::Builder::new().name("doorward-writer".into());
         thread
             .spawn(move || {
                 while let Some(batch) = gather(&tasks) {
-                    desk.commit_together(batch);
+                    if !batch.is_empty() {
+                        desk.commit_together(batch);
+                    }
+                    look.at(&mut desk.conn);
                 }
             })
             .map_err(|error| diesel::ConnectionError::BadConnection(error.to_string()))?;
-        Ok(Self { queue })
+        Ok(Self { queue, strangers })
+    }
+
+    /// Moves whenever somebody else, another process, wrote to the file.
+    pub(super) fn strangers(&self) -> watch::Receiver<u64> {
+        self.strangers.clone()
     }
 
     pub(super) async fn write<T: Send + 'static>(
@@ -92,8 +109,42 @@ impl Writer {
     }
 }
 
+/// `data_version` of a connection moves by the commits of every other one. All of this process are made on this
+/// connection, so here it tells of strangers alone.
+struct Look {
+    version: Option<i64>,
+    next: Instant,
+    seen: watch::Sender<u64>,
+}
+
+#[derive(QueryableByName)]
+struct DataVersion {
+    #[diesel(sql_type = BigInt)]
+    data_version: i64,
+}
+
+impl Look {
+    fn at(&mut self, conn: &mut DbConn) {
+        let DbConn::Sqlite(sqlite) = conn else { return };
+        if Instant::now() < self.next {
+            return;
+        }
+        self.next = Instant::now() + LOOK;
+        let version = diesel::sql_query("SELECT data_version FROM pragma_data_version");
+        let Ok(DataVersion { data_version }) = version.get_result(sqlite) else { return };
+        if self.version.replace(data_version).is_some_and(|before| before != data_version) {
+            self.seen.send_modify(|count| *count += 1);
+        }
+    }
+}
+
+/// None when nobody can write any more; nothing when nobody did for a while.
 fn gather(tasks: &mpsc::Receiver<Box<dyn Task>>) -> Option<Vec<Box<dyn Task>>> {
-    let mut batch = vec![tasks.recv().ok()?];
+    let mut batch = match tasks.recv_timeout(LOOK) {
+        Ok(task) => vec![task],
+        Err(RecvTimeoutError::Timeout) => return Some(Vec::new()),
+        Err(RecvTimeoutError::Disconnected) => return None,
+    };
     while batch.len() < GATHERED {
         match tasks.try_recv() {
             Ok(task) => batch.push(task),

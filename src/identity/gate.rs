@@ -69,7 +69,7 @@ pub async fn admit(house: &House, route: &Route, incoming: Incoming) -> Result<S
 type At = (Arc<Tenant>, Arc<App>);
 
 /// A development server shows secrets: it must not be reachable through a tunnel or under a rebound name.
-fn local_only(house: &House, incoming: &Incoming) -> Result<()> {
+pub fn local_only(house: &House, incoming: &Incoming) -> Result<()> {
     if !house.config.environment.is_development() {
         return Ok(());
     }
@@ -241,6 +241,7 @@ async fn session(house: &House, incoming: &Incoming) -> Result<(Who, At)> {
         return Err(INVALID_TOKEN.because("sessionOfAnother"));
     }
     let at = of_credential(house, claims, incoming).await?;
+    house.seen.note(id, house.clock.now());
     Ok((Who::Session(live), at))
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::client::App;
+use super::seen::LastSeen;
 use super::session::Live;
 use super::tenant::Tenant;
 use super::token::Verified;
@@ -44,6 +45,7 @@ pub struct Inner {
     pub work: Arc<Notify>,
     /// Rung after a commit that wrote domain events, and by notify.
     pub happened: Arc<Notify>,
+    pub seen: LastSeen,
     pub claims: moka::sync::Cache<[u8; 33], Arc<Verified>>,
     live: Cache<SessionId, Option<Arc<Live>>>,
     tenants: Cache<TenantId, Option<Arc<Tenant>>>,
@@ -97,6 +99,7 @@ impl House {
             templates: lent.templates,
             work: Arc::default(),
             happened: Arc::default(),
+            seen: LastSeen::default(),
             claims: moka::sync::Cache::new(20_000),
             live: Cache::new(20_000, TRUSTED),
             tenants: Cache::new(4_096, TRUSTED),

@@ -11,7 +11,7 @@ impl Config {
         Self {
             environment,
             server: Server::defaults(environment),
-            keys: Keys { master: None },
+            keys: Keys { master: None, rotate: Duration::from_secs(90 * DAY) },
             database: Database::default(),
             mail: Mail::defaults(environment),
             hashing: Hashing::default(),
@@ -20,8 +20,13 @@ impl Config {
             guesses: Guesses { delay_from: count(5), at_most: count(100) },
             proxies: Proxies { trusted: Vec::new() },
             roles: Roles { serve: true, work: true },
-            jobs: Jobs { workers: size(2), lease: Duration::from_secs(MINUTE), poll: Duration::from_secs(1) },
-            events: Events { recorder: 8 << 20 },
+            jobs: Jobs {
+                workers: size(2),
+                lease: Duration::from_secs(MINUTE),
+                poll: Duration::from_secs(1),
+                keep: Duration::from_secs(5 * DAY),
+            },
+            events: Events { recorder: 8 << 20, keep: Duration::from_secs(30 * DAY) },
             log: Log { format: LogFormat::Auto },
             tenants: Tenants { file: PathBuf::from("config/tenants.toml") },
         }

@@ -78,6 +78,9 @@ pub struct Keys {
     /// first seals, all open.
     #[serde(with = "shapes::maybe_secret")]
     pub master: Option<SecretString>,
+    /// How long a tenant's signing key signs before the next one does.
+    #[serde(with = "shapes::seconds")]
+    pub rotate: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -226,6 +229,9 @@ pub struct Jobs {
     pub lease: Duration,
     #[serde(with = "shapes::seconds")]
     pub poll: Duration,
+    /// How long a job that is done is kept.
+    #[serde(with = "shapes::seconds")]
+    pub keep: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -233,6 +239,9 @@ pub struct Jobs {
 pub struct Events {
     /// What the recorder in memory may hold, in bytes.
     pub recorder: usize,
+    /// How long domain events are kept.
+    #[serde(with = "shapes::seconds")]
+    pub keep: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
