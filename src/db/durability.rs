@@ -43,7 +43,8 @@ fn of_postgres(conn: &mut DbConn) -> Result<Durability> {
     let mut says = |sql: &str| diesel::sql_query(sql).get_result::<Said>(conn).map(|row| row.said);
     let commit = says("SELECT current_setting('synchronous_commit') AS said")?;
     let flushed = says("SELECT current_setting('fsync') AS said")? == "on";
-    let standbys = "SELECT count(*) AS counted FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')";
+    let standbys =
+        "SELECT count(*) AS counted FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')";
     let standbys = diesel::sql_query(standbys).get_result::<Counted>(conn)?.counted;
     let waits = matches!(commit.as_str(), "on" | "remote_apply" | "remote_write" | "local");
     let fsync = if flushed { "on" } else { "off" };

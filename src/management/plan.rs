@@ -35,10 +35,21 @@ pub enum Fate {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "do", rename_all = "lowercase")]
 pub enum Line {
-    Add { at: String, value: String },
-    Change { at: String, from: String, to: String },
+    Add {
+        at: String,
+        value: String,
+    },
+    Change {
+        at: String,
+        from: String,
+        to: String,
+    },
     /// Here and not in the file. Left, unless a host or an origin and one asks to prune.
-    Drift { at: String, value: String, prunable: bool },
+    Drift {
+        at: String,
+        value: String,
+        prunable: bool,
+    },
 }
 
 impl Plan {
@@ -210,7 +221,9 @@ fn claims(other: &TenantDescription, wanted: &TenantDescription) -> Vec<String> 
     let (name, owner) = (&wanted.name, &other.name);
     let mut refused = Vec::new();
     for host in wanted.hosts.intersection(&other.hosts) {
-        refused.push(format!("{name}: the API host {host} is taken by the tenant {owner}. Prune it there first."));
+        refused.push(format!(
+            "{name}: the API host {host} is taken by the tenant {owner}. Prune it there first."
+        ));
     }
     if wanted.issuer == other.issuer {
         refused.push(format!("{name}: the issuer {} is that of the tenant {owner}.", wanted.issuer));
@@ -219,9 +232,8 @@ fn claims(other: &TenantDescription, wanted: &TenantDescription) -> Vec<String> 
         if other.clients.contains_key(id) {
             refused.push(format!("{name}: the public id {id} is taken by a client of the tenant {owner}."));
         }
-        let hosted = |origin: &&String| {
-            origin.split_once("://").is_some_and(|(_, host)| other.hosts.contains(host))
-        };
+        let hosted =
+            |origin: &&String| origin.split_once("://").is_some_and(|(_, host)| other.hosts.contains(host));
         // A page on another tenant's API host could act there as that tenant's own.
         for origin in client.origins.iter().filter(hosted) {
             refused.push(format!("{name}: the origin {origin} is on an API host of the tenant {owner}."));

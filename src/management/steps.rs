@@ -7,9 +7,9 @@ use crate::base::Result;
 use crate::db::tx::Tx;
 use crate::identity::{Client, Tenant};
 use crate::permissions;
+use crate::tenancy;
 use crate::tenancy::description::{ClientDescription, TenantDescription};
 use crate::tenancy::steps::{self, NewClient, NewTenant};
-use crate::tenancy;
 
 /// The tenant, its hosts and its mandatory roles.
 pub fn create_tenant(tx: &mut Tx, new: &NewTenant) -> Result<Tenant> {
@@ -78,7 +78,8 @@ fn new_tenant(wanted: &TenantDescription) -> NewTenant {
 type Clients = BTreeMap<String, ClientDescription>;
 
 fn clients(tx: &mut Tx, tenant: &Tenant, (now, wanted): (&Clients, &Clients), prune: bool) -> Result<()> {
-    let default = |clients: &Clients| clients.iter().find(|(_, one)| one.is_default).map(|(id, _)| id.clone());
+    let default =
+        |clients: &Clients| clients.iter().find(|(_, one)| one.is_default).map(|(id, _)| id.clone());
     if default(now) != default(wanted) {
         // Of two defaults for a moment the database would refuse the second.
         tenancy::entity::no_default(tx.conn, tenant.id)?;

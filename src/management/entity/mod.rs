@@ -161,7 +161,11 @@ pub fn revoke_key(
 }
 
 pub fn canary(conn: &mut DbConn) -> QueryResult<Option<Vec<u8>>> {
-    installation::table.select(installation::canary).first::<Option<Vec<u8>>>(conn).optional().map(Option::flatten)
+    installation::table
+        .select(installation::canary)
+        .first::<Option<Vec<u8>>>(conn)
+        .optional()
+        .map(Option::flatten)
 }
 
 /// Only where there was none: of two first nodes, one sets it.

@@ -173,7 +173,7 @@ pub fn faults(conn: &mut DbConn, vault: Option<&Vault>, now: Timestamp) -> Resul
     rights(conn, &mut faults)?;
     own_words(conn, &mut faults)?;
     if let Some(vault) = vault {
-        sealed(conn, vault, &mut faults)?;
+        faults.extend(unopened(conn, vault)?);
     }
     Ok(faults)
 }
@@ -213,8 +213,14 @@ fn own_words(conn: &mut DbConn, faults: &mut Vec<Fault>) -> Result<()> {
         return Ok(());
     }
     let questions = [
-        ("integrity", "SELECT integrity_check AS said FROM pragma_integrity_check WHERE integrity_check <> 'ok'"),
-        ("foreign keys", "SELECT \"table\" || ' refers to a row that is not in ' || \"parent\" AS said FROM pragma_foreign_key_check"),
+        (
+            "integrity",
+            "SELECT integrity_check AS said FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
+        ),
+        (
+            "foreign keys",
+            "SELECT \"table\" || ' refers to a row that is not in ' || \"parent\" AS said FROM pragma_foreign_key_check",
+        ),
     ];
     for (table, question) in questions {
         let answers: Vec<Said> = diesel::sql_query(question).load(conn)?;
@@ -227,7 +233,11 @@ fn own_words(conn: &mut DbConn, faults: &mut Vec<Fault>) -> Result<()> {
 
 /// Where sealed values lie, and how each row says whose it is.
 const SEALED: &[(&str, &str, &str)] = &[
-    ("sessions", "seed_sealed", "SELECT id, tenant_id, seed_sealed AS sealed FROM sessions WHERE revoked_at IS NULL"),
+    (
+        "sessions",
+        "seed_sealed",
+        "SELECT id, tenant_id, seed_sealed AS sealed FROM sessions WHERE revoked_at IS NULL",
+    ),
     ("signing_keys", "private_sealed", "SELECT id, tenant_id, private_sealed AS sealed FROM signing_keys"),
     ("jobs", "sealed", "SELECT id, tenant_id, sealed FROM jobs WHERE sealed IS NOT NULL"),
 ];
@@ -242,7 +252,9 @@ struct Held {
     sealed: Vec<u8>,
 }
 
-fn sealed(conn: &mut DbConn, vault: &Vault, faults: &mut Vec<Fault>) -> Result<()> {
+/// What this vault cannot open, of all that is sealed.
+pub fn unopened(conn: &mut DbConn, vault: &Vault) -> Result<Vec<Fault>> {
+    let mut faults = Vec::new();
     for (table, column, question) in SEALED {
         let held: Vec<Held> = diesel::sql_query(*question).load(conn)?;
         for Held { id, tenant_id, sealed } in held {
@@ -253,5 +265,5 @@ fn sealed(conn: &mut DbConn, vault: &Vault, faults: &mut Vec<Fault>) -> Result<(
             }
         }
     }
-    Ok(())
+    Ok(faults)
 }

@@ -20,8 +20,9 @@ pub async fn in_tenant(scope: &Scope, name: &str) -> Result<Scope> {
     let asked = name.to_owned();
     let tenant = scope.read(move |conn| Ok(Tenant::named(conn, &asked)?)).await?;
     let tenant = tenant.filter(|tenant| tenant.deleted_at.is_none());
-    let tenant = tenant.ok_or_else(|| UNKNOWN_TENANT.saying(format!(
-        "There is no tenant called {name:?}. `doorward tenants list` names them."
-    )))?;
+    let tenant = tenant.ok_or_else(|| {
+        UNKNOWN_TENANT
+            .saying(format!("There is no tenant called {name:?}. `doorward tenants list` names them."))
+    })?;
     Ok(scope.within(Arc::new(tenant), None))
 }
