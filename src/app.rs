@@ -1,5 +1,7 @@
 //! The roof: builds the components, mounts every room's routes, and says what this process is.
 
+mod welcome;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -23,6 +25,7 @@ use crate::identity::hearing::Listener;
 use crate::identity::house::{House, Lent};
 use crate::identity::{Handler, Route, route, serve};
 use crate::jobs::worker::Worker;
+use crate::management::entity::{canary, set_canary};
 use crate::sessions::flush::Flush;
 use crate::{auth, development, jobs, management, sessions, tenancy};
 
@@ -57,6 +60,7 @@ pub fn platform(given: &Given) -> Result<Platform, Unsound> {
 
 fn builder(given: &Given) -> Builder {
     let mut builder = Platform::builder(&given.clock)
+        .pausing(given.config.server.drain_pause)
         .given("clock", given.clock.clone())
         .given("random", Random)
         .given("settings", given.clone())
@@ -71,6 +75,9 @@ fn builder(given: &Given) -> Builder {
     }
     if given.config.roles.serve {
         builder = builder.required(Flush::default()).required(Api::at(given.config.server.listen));
+        if given.config.environment.is_development() {
+            builder = builder.optional(welcome::Welcome::default());
+        }
     }
     builder
 }
@@ -137,12 +144,16 @@ impl Component for Mail {
     }
 
     async fn init(&mut self, (given,): (Given,)) -> Result<Post, Cause> {
-        let transport = mail_transport(&given.config.mail)?;
-        let acceptance = given.config.environment == Environment::Acceptance;
-        let allowed = acceptance.then(|| given.config.mail.allowed_domains.clone());
-        let mailer = Arc::new(Mailer::new(transport, allowed));
+        let mailer = Arc::new(mailer(&given.config)?);
         Ok(Post { mailer, templates: Arc::new(Templates::embedded()?) })
     }
+}
+
+/// By what the environment allows.
+pub fn mailer(config: &Config) -> Result<Mailer, Cause> {
+    let acceptance = config.environment == Environment::Acceptance;
+    let allowed = acceptance.then(|| config.mail.allowed_domains.clone());
+    Ok(Mailer::new(mail_transport(&config.mail)?, allowed))
 }
 
 fn mail_transport(mail: &config::Mail) -> Result<Transport, Cause> {
@@ -174,6 +185,7 @@ impl Component for Shared {
     }
 
     async fn init(&mut self, (given, db, keys, hasher, post): Self::Consumes) -> Result<House, Cause> {
+        one_master_key(&db, &given.vault).await?;
         let now = given.clock.clone();
         let limiter = Limiter::new(Arc::new(move || now.now()), limits::classes(&given.config));
         let Given { config, clock, vault } = given;
@@ -191,6 +203,23 @@ impl Component for Shared {
             templates,
         }))
     }
+}
+
+/// A node with another master key would seal what the others cannot open, and fail on what they sealed: it must not
+/// start. The first node of a database leaves the canary that tells.
+async fn one_master_key(db: &Db, vault: &Vault) -> Result<(), Cause> {
+    let mut known = db.read(|conn| Ok(canary(conn)?)).await?;
+    if known.is_none() {
+        let sealed = vault.seal_canary()?;
+        let first = db.write(move |conn| {
+            set_canary(conn, &sealed)?;
+            Ok(canary(conn)?)
+        });
+        known = first.await?;
+    }
+    let told = "this database was sealed under another master key than keys.master: start with the key it was made \
+                with, or with both while one replaces the other";
+    vault.check_canary(&known.unwrap_or_default()).map_err(|_| told.into())
 }
 
 /// A started process, as tests and commands hold it.

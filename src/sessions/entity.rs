@@ -203,31 +203,3 @@ pub fn clean(conn: &mut DbConn, than: Timestamp, at_most: i64) -> QueryResult<us
         sessions::table.filter(old.assume_not_null()).select(sessions::id).limit(at_most).load(conn)?;
     diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(conn)
 }
-
-/// How somebody is reached.
-#[derive(Debug, Queryable)]
-pub struct Reached {
-    pub email: String,
-    pub name: Option<String>,
-    pub locale: Option<String>,
-}
-
-/// The address that a person has in the tenant, else the one of their account at home.
-pub fn address_of(conn: &mut DbConn, tenant: TenantId, user: UserId) -> QueryResult<Option<Reached>> {
-    let here: Option<Reached> = users::table
-        .inner_join(login_identifiers::table.on(login_identifiers::user_id.eq(users::id)))
-        .filter(users::id.eq(user))
-        .filter(login_identifiers::tenant_id.eq(tenant).and(login_identifiers::kind.eq("email")))
-        .select((login_identifiers::value, users::name, users::locale))
-        .first(conn)
-        .optional()?;
-    if here.is_some() {
-        return Ok(here);
-    }
-    users::table
-        .inner_join(password_logins::table.on(password_logins::user_id.eq(users::id)))
-        .filter(users::id.eq(user))
-        .select((password_logins::email, users::name, users::locale))
-        .first(conn)
-        .optional()
-}

@@ -173,7 +173,7 @@ pub fn faults(conn: &mut DbConn, vault: Option<&Vault>, now: Timestamp) -> Resul
     rights(conn, &mut faults)?;
     own_words(conn, &mut faults)?;
     if let Some(vault) = vault {
-        sealed(conn, vault, &mut faults)?;
+        faults.extend(unopened(conn, vault)?);
     }
     Ok(faults)
 }
@@ -252,7 +252,9 @@ struct Held {
     sealed: Vec<u8>,
 }
 
-fn sealed(conn: &mut DbConn, vault: &Vault, faults: &mut Vec<Fault>) -> Result<()> {
+/// What this vault cannot open, of all that is sealed.
+pub fn unopened(conn: &mut DbConn, vault: &Vault) -> Result<Vec<Fault>> {
+    let mut faults = Vec::new();
     for (table, column, question) in SEALED {
         let held: Vec<Held> = diesel::sql_query(*question).load(conn)?;
         for Held { id, tenant_id, sealed } in held {
@@ -263,5 +265,5 @@ fn sealed(conn: &mut DbConn, vault: &Vault, faults: &mut Vec<Fault>) -> Result<(
             }
         }
     }
-    Ok(())
+    Ok(faults)
 }
