@@ -14,13 +14,16 @@
 //! | ground | `http/`, then `db/`, then `base/` |
 
 pub mod app;
+pub mod auth;
 pub mod base;
 pub mod cli;
 pub mod components;
 pub mod db;
+pub mod guesses;
 pub mod http;
 pub mod identity;
 pub mod management;
 pub mod permissions;
 pub mod sessions;
 pub mod tenancy;
+pub mod users;

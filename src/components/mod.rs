@@ -23,6 +23,7 @@ pub mod platform;
 pub mod post;
 pub mod random;
 pub mod sandbox;
+pub mod tally;
 pub mod templates;
 pub mod tenants_file;
 pub mod vault;
