@@ -24,6 +24,7 @@ pub mod http;
 pub mod identity;
 pub mod management;
 pub mod permissions;
+pub mod proofs;
 pub mod sessions;
 pub mod tenancy;
 pub mod users;

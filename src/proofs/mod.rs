@@ -1,0 +1,7 @@
+//! One-time proofs: everything that may be used once, whatever it proves. Its only table is `one_time_proofs`.
+
+pub mod entity;
+pub mod steps;
+
+pub use entity::{Proof, Purpose};
+pub use steps::{Minted, New, Typed};
