@@ -21,11 +21,17 @@ use crate::components::{health, limits};
 use crate::db::Db;
 use crate::identity::house::{House, Lent};
 use crate::identity::{Route, route, serve};
-use crate::{sessions, tenancy};
+use crate::{auth, guesses, sessions, tenancy, users};
 
 /// Every room's routes: the one list that router, gate and API document are made from.
 pub fn routes() -> Vec<Route> {
-    [tenancy::controller::routes(), sessions::controller::routes()].concat()
+    [
+        tenancy::controller::routes(),
+        sessions::controller::routes(),
+        users::controller::routes(),
+        auth::password::controller::routes(),
+    ]
+    .concat()
 }
 
 /// What a process is given before it has components.
@@ -55,7 +61,8 @@ fn builder(given: &Given) -> Builder {
         .required(Hashing)
         .required(SigningKeys)
         .required(Mail)
-        .required(Shared);
+        .required(Shared)
+        .required(Refusals::default());
     if given.config.roles.serve {
         builder = builder.required(Api::at(given.config.server.listen));
     }
@@ -177,6 +184,50 @@ impl Component for Shared {
             mailer,
             templates,
         }))
+    }
+}
+
+/// Writes summed refusals down, once a minute and at the end.
+#[derive(Default)]
+struct Refusals {
+    house: Option<House>,
+    ticking: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Component for Refusals {
+    type Consumes = (House,);
+    type Provides = ();
+
+    fn name(&self) -> &'static str {
+        "refusals"
+    }
+
+    async fn init(&mut self, (house,): (House,)) -> Result<(), Cause> {
+        self.house = Some(house);
+        Ok(())
+    }
+
+    async fn start(&mut self) -> Result<(), Cause> {
+        let Some(house) = self.house.clone() else { return Ok(()) };
+        self.ticking = Some(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                if let Err(error) = guesses::events::write_down(&house).await {
+                    tracing::error!(%error, "summed refusals were not written");
+                }
+            }
+        }));
+        Ok(())
+    }
+
+    async fn stop(&mut self) -> Result<(), Cause> {
+        if let Some(ticking) = self.ticking.take() {
+            ticking.abort();
+        }
+        if let Some(house) = self.house.take() {
+            guesses::events::write_down(&house).await?;
+        }
+        Ok(())
     }
 }
 

@@ -59,7 +59,11 @@ mod tests {
 
         for failures in 1..=120_u32 {
             let step = steps.iter().find(|(from, _)| failures >= u32::try_from(*from).unwrap());
-            assert_eq!(step.map_or(now, |(_, until)| *until), now + after(failures, &settings()), "{failures}");
+            assert_eq!(
+                step.map_or(now, |(_, until)| *until),
+                now + after(failures, &settings()),
+                "{failures}"
+            );
         }
     }
 }

@@ -4,9 +4,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{Binary, Integer};
 
 use crate::base::{HashedToken, Result, TenantId, Timestamp, UserId};
+use crate::db::DbConn;
 use crate::db::schema::{guess_counters, login_identifiers};
 use crate::db::types::sql;
-use crate::db::DbConn;
 use crate::each_backend;
 
 /// A row's key. What it is of, only the vault can tell.

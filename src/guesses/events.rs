@@ -77,7 +77,11 @@ pub async fn count(scope: &Scope, mut counters: Vec<Counter>) -> Result<Counted>
 #[instrument(name = "guesses.give_back", skip_all)]
 pub async fn give_back(scope: &Scope, attempt: &Attempt) -> Result<()> {
     let counters = attempt.counters.clone();
-    scope.house.db.write(move |conn| Ok(counters.iter().try_for_each(|c| entity::give_back(conn, c, None))?)).await
+    scope
+        .house
+        .db
+        .write(move |conn| Ok(counters.iter().try_for_each(|c| entity::give_back(conn, c, None))?))
+        .await
 }
 
 fn note(scope: &Scope, reason: &'static str) {

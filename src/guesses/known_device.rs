@@ -36,7 +36,10 @@ impl KnownDevice {
     pub fn token(&self, house: &House) -> Result<PlainToken> {
         let body = self.body();
         let mac = house.vault.mac(PURPOSE, Some(self.tenant), &body)?;
-        Ok(PlainToken::from_text(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode([body, mac.to_vec()].concat()))))
+        Ok(PlainToken::from_text(format!(
+            "{PREFIX}{}",
+            URL_SAFE_NO_PAD.encode([body, mac.to_vec()].concat())
+        )))
     }
 
     fn body(&self) -> Vec<u8> {

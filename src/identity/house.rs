@@ -110,7 +110,10 @@ impl House {
             blocks: moka::sync::Cache::new(100_000),
             refusals: Tally::default(),
             people: Cache::new(20_000, TRUSTED),
-            foreign_hashes: moka::sync::Cache::builder().max_capacity(4_096).time_to_live(FOREIGN_KNOWN).build(),
+            foreign_hashes: moka::sync::Cache::builder()
+                .max_capacity(4_096)
+                .time_to_live(FOREIGN_KNOWN)
+                .build(),
             live: Cache::new(20_000, TRUSTED),
             tenants: Cache::new(4_096, TRUSTED),
             hosts: Cache::new(8_192, TRUSTED),

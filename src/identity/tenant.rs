@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::base::password::ALONE;
 use crate::base::{TenantId, Timestamp};
 use crate::db::schema::{tenant_hosts, tenants};
 use crate::db::{DbConn, Json, columns};
@@ -26,6 +27,9 @@ pub struct Tenant {
     pub suspended_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
 }
+
+/// The least minimum where every login asks for a second factor.
+const WITH_FACTOR: usize = 8;
 
 crate::choice! {
     /// Who may make an account.
@@ -63,6 +67,13 @@ impl Default for TenantSettings {
 impl Tenant {
     pub fn is_open(&self) -> bool {
         self.suspended_at.is_none() && self.deleted_at.is_none()
+    }
+
+    /// In code points. A tenant may ask for more, never for less.
+    pub fn shortest_password(&self) -> usize {
+        let floor = if self.settings.0.email_code { WITH_FACTOR } else { ALONE };
+        let own = self.settings.0.password_minimum.and_then(|own| usize::try_from(own).ok());
+        own.map_or(floor, |own| own.max(floor))
     }
 
     pub fn find(conn: &mut DbConn, id: TenantId) -> QueryResult<Option<Self>> {

@@ -123,6 +123,12 @@ pub fn keep_device(conn: &mut DbConn, device: &DeviceRow) -> QueryResult<usize> 
     diesel::insert_into(devices::table).values(device).execute(conn)
 }
 
+pub fn move_device(conn: &mut DbConn, from: SessionId, to: SessionId) -> QueryResult<usize> {
+    diesel::update(devices::table.filter(devices::session_id.eq(from)))
+        .set(devices::session_id.eq(to))
+        .execute(conn)
+}
+
 /// Last-seen times are gathered in memory and written together, once a minute.
 pub fn touch(conn: &mut DbConn, seen: &[Seen]) -> QueryResult<()> {
     for Seen { session, at } in seen {

@@ -13,11 +13,10 @@ use crate::db::tx::{Audit, Tx};
 use crate::guesses::KnownDevice;
 use crate::http::Cookie;
 use crate::identity::{App, ClientKind, Factors, House, LoginType, Next, PendingLogin, Scope, Tenant, User};
-use crate::{proofs, sessions};
 use crate::sessions::answers::TokenPair;
 use crate::sessions::device::Device;
 use crate::sessions::steps::{self, Start, Started};
-
+use crate::{proofs, sessions};
 
 /// Who came in, by what, and where their codes go.
 #[derive(Clone)]
@@ -86,12 +85,7 @@ pub fn arrive(tx: &mut Tx, house: &House, app: &App, (arrival, due): (&Arrival, 
     Ok(Arrived::Waiting(Box::new(pending), request))
 }
 
-fn pending(
-    tx: &Tx,
-    house: &House,
-    app: &App,
-    (arrival, next): (&Arrival, Next),
-) -> Result<PendingLogin> {
+fn pending(tx: &Tx, house: &House, app: &App, (arrival, next): (&Arrival, Next)) -> Result<PendingLogin> {
     let device = arrival.device.as_ref().map(serde_json::to_value).transpose().map_err(Error::internal)?;
     Ok(PendingLogin {
         id: PendingLoginId::new(),

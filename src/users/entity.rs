@@ -53,7 +53,8 @@ pub fn list(conn: &mut DbConn, tenant: TenantId, search: &Search) -> QueryResult
     }
     if !search.include_temporary {
         let may = anonymous_logins::is_allowed_to_login.nullable();
-        query = query.filter(may.is_null().or(may.eq(true)).or(password_logins::user_id.nullable().is_not_null()));
+        query = query
+            .filter(may.is_null().or(may.eq(true)).or(password_logins::user_id.nullable().is_not_null()));
     }
     if let Some(name) = &search.name {
         query = query.filter(lower(users::name).like(pattern(name)).escape('\\'));

@@ -1,0 +1,3 @@
+//! The ways in: equal rooms, strangers to each other, named by protocol.
+
+pub mod password;
