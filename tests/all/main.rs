@@ -11,3 +11,4 @@ mod doors;
 mod ground;
 mod house;
 mod kit;
+mod password;

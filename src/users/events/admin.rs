@@ -127,6 +127,6 @@ pub async fn start_reset(scope: &Scope, user: UserId) -> Result<ProofRequestId> 
 }
 
 fn link(public_url: &str, token: &str) -> Result<Link> {
-    let text = format!("{}/reset-password?token={token}", public_url.trim_end_matches('/'));
+    let text = format!("{}/account/reset?token={token}", public_url.trim_end_matches('/'));
     Link::parse(&text).ok_or_else(|| Error::internal("a tenant's public URL is no URL"))
 }
