@@ -25,6 +25,7 @@ pub mod post;
 pub mod random;
 pub mod rotation;
 pub mod sandbox;
+pub mod tally;
 pub mod templates;
 pub mod tenants_file;
 pub mod terminal;

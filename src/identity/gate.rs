@@ -48,6 +48,13 @@ pub async fn admit(house: &House, route: &Route, incoming: Incoming) -> Result<S
             let (who, at) = pending(house, &incoming).await?;
             (who, Some(at))
         }
+        Access::SessionOrPending => {
+            let (who, at) = match pending(house, &incoming).await {
+                Ok(found) => found,
+                Err(_) => session(house, &incoming).await?,
+            };
+            (who, Some(at))
+        }
         Access::Server => (Who::Server, Some(server(house, &incoming).await?)),
     };
     if let Some((tenant, _)) = &at {

@@ -1,5 +1,6 @@
 //! What every request shares: the handles, and what is remembered of tenants, apps and sessions.
 
+use std::any::Any;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use super::seen::LastSeen;
 use super::session::Live;
 use super::tenant::Tenant;
 use super::token::Verified;
-use crate::base::{Result, SessionId, TenantId};
+use crate::base::{HashedToken, Result, SessionId, TenantId, Timestamp, UserId};
 use crate::components::cache::Cache;
 use crate::components::clock::Clock;
 use crate::components::config::Config;
@@ -20,6 +21,7 @@ use crate::components::keys::Keys;
 use crate::components::limiter::Limiter;
 use crate::components::mailer::Mailer;
 use crate::components::random::Random;
+use crate::components::tally::Tally;
 use crate::components::templates::Templates;
 use crate::components::vault::Vault;
 use crate::db::Db;
@@ -47,6 +49,14 @@ pub struct Inner {
     pub happened: Arc<Notify>,
     pub seen: LastSeen,
     pub claims: moka::sync::Cache<[u8; 33], Arc<Verified>>,
+    /// Keys at which nobody may guess, until when: a block is remembered, so that it costs no statement.
+    pub blocks: moka::sync::Cache<HashedToken, Timestamp>,
+    /// Refusals that are written down summed.
+    pub refusals: Tally,
+    /// What is shown of a person in a tenant, in the shape of the room that shows it.
+    pub people: Cache<(TenantId, UserId), Arc<dyn Any + Send + Sync>>,
+    /// Whether a tenant holds password hashes that other systems made.
+    pub foreign_hashes: moka::sync::Cache<TenantId, bool>,
     live: Cache<SessionId, Option<Arc<Live>>>,
     tenants: Cache<TenantId, Option<Arc<Tenant>>>,
     hosts: Cache<String, Option<TenantId>>,
@@ -60,6 +70,9 @@ const TRUSTED: Duration = Duration::from_secs(2);
 /// What callers name is remembered even when it is nothing (LIM-3): no host, origin or client id is longer than this,
 /// so that what they can make us keep has a bound in bytes and not in entries alone.
 const LONGEST_NAME: usize = 300;
+
+/// An import says so at once where it ran; other nodes learn of it within this.
+const FOREIGN_KNOWN: Duration = Duration::from_secs(10 * 60);
 
 /// The handles that components lend.
 pub struct Lent {
@@ -101,6 +114,13 @@ impl House {
             happened: Arc::default(),
             seen: LastSeen::default(),
             claims: moka::sync::Cache::new(20_000),
+            blocks: moka::sync::Cache::new(100_000),
+            refusals: Tally::default(),
+            people: Cache::new(20_000, TRUSTED),
+            foreign_hashes: moka::sync::Cache::builder()
+                .max_capacity(4_096)
+                .time_to_live(FOREIGN_KNOWN)
+                .build(),
             live: Cache::new(20_000, TRUSTED),
             tenants: Cache::new(4_096, TRUSTED),
             hosts: Cache::new(8_192, TRUSTED),
@@ -222,7 +242,10 @@ impl House {
         match what {
             Forget::Session(id) => self.live.evict(&id),
             Forget::User(user) => {
-                self.live.evict_where(|_, live| live.as_ref().is_some_and(|l| l.user == user))
+                self.live.evict_where(|_, live| live.as_ref().is_some_and(|l| l.user == user));
+                self.people.evict_where(|(_, shown), _| *shown == user);
+                // Which blocks were theirs nobody can tell; a forgotten one costs a statement.
+                self.blocks.invalidate_all();
             }
             Forget::Keys(tenant) => self.keys.forget(tenant),
             Forget::Tenant(tenant) => {
@@ -233,6 +256,7 @@ impl House {
                 self.apps.evict_where(|_, app| app.as_ref().is_none_or(|app| app.client.tenant_id == tenant));
                 self.origins.clear();
                 self.pages.clear();
+                self.people.evict_where(|(shown, _), _| *shown == tenant);
             }
         }
     }
@@ -250,6 +274,8 @@ impl House {
     /// Another process wrote, or we were deaf for a while: nothing that is remembered is known to be true.
     pub fn forget_all(&self) {
         self.live.clear();
+        self.people.clear();
+        self.blocks.invalidate_all();
         self.tenants.clear();
         self.hosts.clear();
         self.pages.clear();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::base::password::ALONE;
 use crate::base::{TenantId, Timestamp};
 use crate::db::schema::{tenant_hosts, tenants};
 use crate::db::{DbConn, Json, columns};
@@ -28,6 +29,9 @@ pub struct Tenant {
     pub suspended_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
 }
+
+/// The least minimum where every login asks for a second factor.
+const WITH_FACTOR: usize = 8;
 
 crate::choice! {
     /// Who may make an account.
@@ -85,6 +89,13 @@ impl Tenant {
     pub fn issues(&self, issuer: &str, now: Timestamp) -> bool {
         let former = &self.settings.0.former_issuers;
         self.issuer == issuer || former.iter().any(|one| one.issuer == issuer && now < one.until)
+    }
+
+    /// In code points. A tenant may ask for more, never for less.
+    pub fn shortest_password(&self) -> usize {
+        let floor = if self.settings.0.email_code { WITH_FACTOR } else { ALONE };
+        let own = self.settings.0.password_minimum.and_then(|own| usize::try_from(own).ok());
+        own.map_or(floor, |own| own.max(floor))
     }
 
     pub fn find(conn: &mut DbConn, id: TenantId) -> QueryResult<Option<Self>> {

@@ -185,6 +185,12 @@ pub fn take_push_from_others(
         .collect())
 }
 
+pub fn move_device(conn: &mut DbConn, from: SessionId, to: SessionId) -> QueryResult<usize> {
+    diesel::update(devices::table.filter(devices::session_id.eq(from)))
+        .set(devices::session_id.eq(to))
+        .execute(conn)
+}
+
 /// Last-seen times are gathered in memory and written together, once a minute.
 pub fn touch(conn: &mut DbConn, seen: &[Seen]) -> QueryResult<()> {
     for Seen { session, at } in seen {
