@@ -21,11 +21,15 @@ use crate::components::{health, limits};
 use crate::db::Db;
 use crate::identity::house::{House, Lent};
 use crate::identity::{Route, route, serve};
-use crate::{sessions, tenancy};
+use crate::{openapi, sessions, tenancy, tokens};
 
 /// Every room's routes: the one list that router, gate and API document are made from.
 pub fn routes() -> Vec<Route> {
-    [tenancy::controller::routes(), sessions::controller::routes()].concat()
+    let rooms = [tenancy::controller::routes(), sessions::controller::routes(), tokens::controller::routes()]
+        .concat();
+    // The document comes last: it describes the others.
+    let described = openapi::controller::routes(&rooms);
+    [rooms, described].concat()
 }
 
 /// What a process is given before it has components.

@@ -1,5 +1,6 @@
 //! The commands. Each prints what it did to stdout; logs go to stderr.
 
+mod describe;
 pub mod serve;
 mod settings;
 
@@ -21,10 +22,19 @@ pub struct Arguments {
 enum Command {
     /// Answer requests, and work in the same process unless a worker of its own is set up (the default).
     Serve,
+    /// Print the API document, OpenAPI 3.1.
+    Openapi,
+    /// Print docs/errors.md: every way of saying no.
+    Errors,
+    /// Print the router's own table: method, path, who may call, which event.
+    Routes,
 }
 
 pub fn run(arguments: &Arguments) -> ExitCode {
     match arguments.command.as_ref().unwrap_or(&Command::Serve) {
         Command::Serve => serve::run(&arguments.settings),
+        Command::Openapi => describe::document(),
+        Command::Errors => describe::errors(),
+        Command::Routes => describe::routes(),
     }
 }

@@ -6,9 +6,14 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+mod api;
+mod client;
 mod data;
 mod doors;
 mod ground;
 mod house;
 mod kit;
+mod recipes;
 mod refresh;
+mod tokens;
+mod walk;

@@ -35,6 +35,7 @@ impl Server {
             listen: ([127, 0, 0, 1], 3000).into(),
             metrics_listen: ([127, 0, 0, 1], 3001).into(),
             public_url: local.then(|| "http://localhost:3000".to_owned()),
+            docs: true,
         }
     }
 }

@@ -65,6 +65,8 @@ pub struct Server {
     /// The instance's own; a tenant may have another. Required outside development and test.
     #[serde(with = "shapes::maybe")]
     pub public_url: Option<String>,
+    /// Whether `/docs` shows the API as a page. The document itself is always there.
+    pub docs: bool,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
