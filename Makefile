@@ -9,7 +9,7 @@ run: ## start the server on an embedded database
 	cargo run
 
 test: ## every test, on SQLite and on a PostgreSQL of its own
-	@sh scripts/needs.sh postgresql chromium chromium-driver
+	@sh scripts/needs.sh postgresql chromium chromium-driver nodejs npm python3-venv
 	@sh scripts/test.sh
 
 lint: ## format, clippy, documentation, and cargo-deny where it is installed

@@ -27,18 +27,22 @@ use crate::identity::{Handler, Route, route, serve};
 use crate::jobs::worker::Worker;
 use crate::management::entity::{canary, set_canary};
 use crate::sessions::flush::Flush;
-use crate::{auth, development, guesses, jobs, management, sessions, tenancy, users};
+use crate::{auth, development, guesses, jobs, management, openapi, sessions, tenancy, tokens, users};
 
 /// Every room's routes: the one list that router, gate and API document are made from.
 pub fn routes() -> Vec<Route> {
-    [
+    let rooms = [
         tenancy::controller::routes(),
         sessions::controller::routes(),
         users::controller::routes(),
         auth::password::controller::routes(),
         auth::account::controller::routes(),
+        tokens::controller::routes(),
     ]
-    .concat()
+    .concat();
+    // The document comes last: it describes the others.
+    let described = openapi::controller::routes(&rooms);
+    [rooms, described].concat()
 }
 
 /// Every room's handlers of jobs. A name that stands in none is left alone by this process.

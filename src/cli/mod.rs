@@ -3,6 +3,7 @@
 mod clients;
 mod components;
 mod config;
+mod describe;
 mod desk;
 mod doctor;
 mod health;
@@ -78,6 +79,12 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Hold the whole database against its rules.
     Verify(verify::Verify),
+    /// Print the API document, OpenAPI 3.1.
+    Openapi,
+    /// Print docs/errors.md: every way of saying no.
+    Errors,
+    /// Print the router's own table: method, path, who may call, which event.
+    Routes,
 }
 
 /// What a command came to, or the sentence why it came to nothing.
@@ -103,6 +110,9 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Command::Health => health::run(flags),
         Command::Doctor(doctor) => doctor::run(flags, doctor),
         Command::Verify(verify) => verify::run(flags, verify),
+        Command::Openapi => Ok(describe::document()),
+        Command::Errors => Ok(describe::errors()),
+        Command::Routes => Ok(describe::routes()),
     };
     done.unwrap_or_else(|why| {
         eprintln!("doorward: {why}");

@@ -10,6 +10,7 @@ use super::house::House;
 use super::pending::PendingLogin;
 use super::route::{Access, Route, Source};
 use super::scope::{Inner, Scope, Who};
+use super::session::Live;
 use super::tenant::Tenant;
 use super::token::{self, INVALID_TOKEN, Kind, MISSING_TOKEN};
 use crate::base::error::UNSUPPORTED_MEDIA_TYPE;
@@ -239,17 +240,19 @@ fn bearer(incoming: &Incoming) -> Result<&str> {
 
 async fn session(house: &House, incoming: &Incoming) -> Result<(Who, At)> {
     let verified = token::read(house, Kind::Access, bearer(incoming)?).await?;
-    let claims = &verified.claims;
+    let live = alive(house, &verified.claims).await?;
+    let at = of_credential(house, &verified.claims, incoming).await?;
+    house.seen.note(live.session, house.clock.now());
+    Ok((Who::Session(live), at))
+}
+
+/// The live session of an access token, which must be all that the token says of it.
+pub async fn alive(house: &House, claims: &token::Claims) -> Result<Arc<Live>> {
     let id = claims.session.ok_or_else(|| INVALID_TOKEN.because("claims"))?;
     let live = house.live(id).await?.ok_or_else(|| REVOKED.error())?;
     let same =
         live.user == claims.sub && live.tenant == claims.tenant && live.client_public_id == claims.client_id;
-    if !same {
-        return Err(INVALID_TOKEN.because("sessionOfAnother"));
-    }
-    let at = of_credential(house, claims, incoming).await?;
-    house.seen.note(id, house.clock.now());
-    Ok((Who::Session(live), at))
+    if same { Ok(live) } else { Err(INVALID_TOKEN.because("sessionOfAnother")) }
 }
 
 async fn pending(house: &House, incoming: &Incoming) -> Result<(Who, At)> {

@@ -194,6 +194,21 @@ impl House {
         Ok(found)
     }
 
+    /// The tenant whose issuer is this host and path, whichever scheme a proxy took off.
+    pub async fn tenant_issuing(&self, place: &str) -> Result<Option<TenantId>> {
+        let now = self.clock.now();
+        // No host begins like this, so both kinds of question share one memory.
+        let key = format!("//{place}");
+        if let Some(known) = self.hosts.get(&key, now) {
+            return Ok(known);
+        }
+        let ticket = self.hosts.ticket(&key, now);
+        let issuers = [format!("https://{place}"), format!("http://{place}")];
+        let found = self.db.read(move |conn| Ok(Tenant::issuing(conn, &issuers)?)).await?;
+        self.hosts.fill(key, found, ticket);
+        Ok(found)
+    }
+
     pub async fn app(&self, public_id: &str) -> Result<Option<Arc<App>>> {
         if public_id.len() > LONGEST_NAME {
             return Ok(None);

@@ -28,23 +28,31 @@ pub const PREFIX: &str = "/api/v1";
 /// A body that takes longer to arrive holds its place for nothing.
 const BODY_PATIENCE: Duration = Duration::from_secs(15);
 
-/// Mounts every route at its canonical path, and the original's also where they were.
-pub fn mount(config: &mut ServiceConfig, house: &House, routes: &[Arc<Route>]) {
-    let mut places: Vec<(String, Vec<Arc<Route>>)> = Vec::new();
-    let mut add = |path: String, route: &Arc<Route>| match places.iter_mut().find(|(known, _)| *known == path)
-    {
-        Some((_, there)) => there.push(route.clone()),
-        None => places.push((path, vec![route.clone()])),
-    };
+/// Where a route answers: its canonical place, then the original's.
+pub fn places(route: &Route) -> Vec<String> {
+    let at_root = route.hidden || route.standard;
+    let canonical = (!at_root).then(|| format!("{PREFIX}{}", route.path));
+    let rooted = (at_root || route.original).then(|| route.path.to_string());
+    canonical.into_iter().chain(rooted).collect()
+}
+
+/// The router's own table: each path once, with the routes that answer there.
+pub fn table(routes: &[Arc<Route>]) -> Vec<(String, Vec<Arc<Route>>)> {
+    let mut table: Vec<(String, Vec<Arc<Route>>)> = Vec::new();
     for route in routes {
-        if !route.hidden {
-            add(format!("{PREFIX}{}", route.path), route);
-        }
-        if route.hidden || route.original {
-            add(route.path.to_string(), route);
+        for place in places(route) {
+            match table.iter_mut().find(|(known, _)| *known == place) {
+                Some((_, there)) => there.push(route.clone()),
+                None => table.push((place, vec![route.clone()])),
+            }
         }
     }
-    for (path, there) in places {
+    table
+}
+
+/// Mounts every route at its places.
+pub fn mount(config: &mut ServiceConfig, house: &House, routes: &[Arc<Route>]) {
+    for (path, there) in table(routes) {
         let mut resource = web::resource(path.as_str());
         for route in &there {
             resource = resource.route(handler(house.clone(), route.clone()));
@@ -120,7 +128,13 @@ fn refused(error: &Error, id: RequestId, span: &tracing::Span) -> Answer {
         // Logged once, here: the only place where it is handled.
         Error::Internal(cause) => span.in_scope(|| tracing::error!(%cause, "internal error")),
     }
-    problem::answer(error, id)
+    let answer = problem::answer(error, id);
+    // RFC 6749, section 5.2: the challenge names the scheme that the client has to use.
+    if error.is(&gate::INVALID_CLIENT) {
+        answer.header("www-authenticate", "Basic realm=\"doorward\"")
+    } else {
+        answer
+    }
 }
 
 async fn carry_out(

@@ -118,6 +118,12 @@ impl Tenant {
         Ok(there.is_some())
     }
 
+    pub fn issuing(conn: &mut DbConn, issuers: &[String; 2]) -> QueryResult<Option<TenantId>> {
+        let of_one = tenants::table.filter(tenants::issuer.eq_any(issuers.clone()));
+        // Https first: the other one exists on a developer's machine only.
+        of_one.order(tenants::issuer.desc()).select(tenants::id).first(conn).optional()
+    }
+
     /// The epoch, if the tenant is open: what a write compares with what its request saw.
     pub fn open_epoch(conn: &mut DbConn, id: TenantId) -> QueryResult<Option<i64>> {
         tenants::table

@@ -7,11 +7,16 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod account;
+mod api;
+mod client;
 mod data;
 mod devices;
 mod doors;
 mod ground;
 mod house;
 mod kit;
-mod refresh;
 mod password;
+mod recipes;
+mod refresh;
+mod tokens;
+mod walk;

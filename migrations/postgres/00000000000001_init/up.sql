@@ -16,7 +16,7 @@ CREATE TABLE tenants (
     id uuid PRIMARY KEY,
     name text COLLATE "C" NOT NULL UNIQUE,
     display_name text COLLATE "C" NOT NULL,
-    issuer text COLLATE "C" NOT NULL,
+    issuer text COLLATE "C" NOT NULL UNIQUE,
     public_url text COLLATE "C" NOT NULL,
     data jsonb NOT NULL,
     settings jsonb NOT NULL,

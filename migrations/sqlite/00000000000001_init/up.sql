@@ -16,7 +16,7 @@ CREATE TABLE tenants (
     id BLOB PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     display_name TEXT NOT NULL,
-    issuer TEXT NOT NULL,
+    issuer TEXT NOT NULL UNIQUE,
     public_url TEXT NOT NULL,
     data TEXT NOT NULL,
     settings TEXT NOT NULL,

@@ -41,6 +41,7 @@ impl Server {
             metrics_listen: ([127, 0, 0, 1], 3001).into(),
             public_url: local.then(|| "http://localhost:3000".to_owned()),
             drain_pause: Duration::from_secs(if local { 0 } else { 5 }),
+            docs: true,
         }
     }
 }

@@ -69,6 +69,8 @@ pub struct Server {
     /// How long a server that was told to stop still answers while it says that it is not ready.
     #[serde(with = "shapes::pause")]
     pub drain_pause: Duration,
+    /// Whether `/docs` shows the API as a page. The document itself is always there.
+    pub docs: bool,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

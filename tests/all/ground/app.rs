@@ -75,7 +75,7 @@ impl App {
         Self::bare(self.ground.clone(), (*self.running.house.config).clone(), self.clock.clone()).await
     }
 
-    async fn with_clock(ground: Ground, config: Config, clock: Clock) -> Self {
+    pub async fn with_clock(ground: Ground, config: Config, clock: Clock) -> Self {
         let app = Self::bare(ground, config, clock).await;
         app.found("a").await;
         app.found("b").await;

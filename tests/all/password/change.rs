@@ -25,7 +25,7 @@ async fn change(app: &App, token: &str, password: &str) -> Reply {
 async fn pw_1_fourteen_characters_alone_are_too_few(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
     let token = app.token(&door, ADA).await;
 
     let short = change(&app, &token, "qz7 vR2 \u{1f98a}k9 w\u{e9}t").await;
@@ -43,7 +43,7 @@ async fn pw_1_fourteen_characters_alone_are_too_few(ground: Ground) {
 async fn pw_3_a_passphrase_needs_no_composition(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
 
     let reply = change(&app, &app.token(&door, ADA).await, "mosslight ferry under copper hills").await;
 
@@ -53,7 +53,7 @@ async fn pw_3_a_passphrase_needs_no_composition(ground: Ground) {
 async fn pw_4_a_common_or_personal_password_is_refused(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
     let token = app.token(&door, ADA).await;
 
     for weak in [
@@ -72,7 +72,7 @@ async fn pw_4_a_common_or_personal_password_is_refused(ground: Ground) {
 async fn pw_8_a_change_ends_the_other_sessions_and_is_told_by_mail(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
     let (here, there) = (app.token(&door, ADA).await, app.login(&door, ADA, RIGHT).await);
     assert_eq!(app.get_as(&door, there.says("accessToken"), "/auth/me").await.status, 200);
 
@@ -89,7 +89,7 @@ async fn pw_8_a_change_ends_the_other_sessions_and_is_told_by_mail(ground: Groun
 async fn pw_8_other_sessions_stay_when_asked_to(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
     let (here, there) = (app.token(&door, ADA).await, app.token(&door, ADA).await);
 
     let body = json!({ "password": OTHER, "keepOtherSessions": true });
@@ -102,7 +102,7 @@ async fn pw_8_other_sessions_stay_when_asked_to(ground: Ground) {
 async fn pw_8_a_stale_session_needs_the_current_password(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
     let session = app.login(&door, ADA, RIGHT).await;
     app.advance(601);
     let refresh = json!({ "refreshToken": session.says("refreshToken") });
@@ -125,7 +125,7 @@ async fn pw_8_a_stale_session_needs_the_current_password(ground: Ground) {
 async fn ses_2_the_tokens_before_a_change_stop_at_once(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
     let old = app.login(&door, ADA, RIGHT).await;
 
     assert_eq!(change(&app, old.says("accessToken"), OTHER).await.status, 200);

@@ -23,7 +23,7 @@ const VERIFY: &str = "/auth/password-based/verify-otp";
 const UPDATE: &str = "/auth/password-based/update-password";
 
 async fn waiting(app: &App, door: &Door) -> Reply {
-    let ada = app.person(door, ADA).await;
+    let ada = app.resident(door, ADA).await;
     app.demand_code(ada);
     app.login(door, ADA, RIGHT).await
 }
@@ -54,7 +54,7 @@ async fn a_mailed_code_finishes_the_login_with_two_factors(ground: Ground) {
 async fn w_3_the_factor_comes_before_the_forced_change_and_neither_is_skipped(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    let ada = app.person(&door, ADA).await;
+    let ada = app.resident(&door, ADA).await;
     app.demand_code(ada);
     app.demand_change(ada);
     let first = app.login(&door, ADA, RIGHT).await;
@@ -113,7 +113,7 @@ async fn a_code_sent_again_works_too(ground: Ground) {
 async fn pw_9_a_forced_change_takes_no_password_twice(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    let ada = app.person(&door, ADA).await;
+    let ada = app.resident(&door, ADA).await;
     app.demand_change(ada);
     let pending = app.login(&door, ADA, RIGHT).await;
     let token = pending.says("accessToken");
@@ -156,7 +156,7 @@ fn needs_somebody(access: Access) -> bool {
 async fn ses_5_switching_the_code_off_ends_the_other_sessions(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
     let (here, there) = (app.token(&door, ADA).await, app.token(&door, ADA).await);
     let otp = |word: &str| format!("/api/v1/auth/password-based/{word}-otp");
 

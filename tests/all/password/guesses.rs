@@ -30,7 +30,7 @@ on_both!(
 async fn bf_1_a_hundred_wrong_guesses_over_all_paths_close_the_account(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
     let device = app.login(&door, ADA, RIGHT).await.says("knownDevice").to_owned();
     for _ in 0..60 {
         app.login(&door, ADA, OTHER).await;
@@ -54,7 +54,7 @@ async fn bf_1_a_hundred_wrong_guesses_over_all_paths_close_the_account(ground: G
 async fn bf_2_the_right_password_is_refused_like_a_wrong_one_while_blocked(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
     let wrong = app.login(&door, ADA, OTHER).await;
 
     app.block(&door, ADA).await;
@@ -65,7 +65,7 @@ async fn bf_2_the_right_password_is_refused_like_a_wrong_one_while_blocked(groun
 async fn bf_2_a_block_passes_and_success_clears_it(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
     app.block(&door, ADA).await;
 
     app.advance(6);
@@ -79,7 +79,7 @@ async fn bf_2_a_block_passes_and_success_clears_it(ground: Ground) {
 async fn bf_3_a_known_device_gets_in_while_a_stranger_is_blocked(ground: Ground) {
     let app = App::start(ground).await;
     let (door, browser) = (app.native("a").await, app.browser("a").await);
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
     let device = app.login(&door, ADA, RIGHT).await.says("knownDevice").to_owned();
     let cookie = app.login(&browser, ADA, RIGHT).await.cookie("__Host-dwd-a-web").unwrap();
     for _ in 0..200 {
@@ -99,8 +99,8 @@ async fn bf_3_a_known_device_gets_in_while_a_stranger_is_blocked(ground: Ground)
 async fn bf_3_a_device_of_another_person_buys_nothing(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    app.person(&door, ADA).await;
-    app.person(&door, "eve@example.com").await;
+    app.resident(&door, ADA).await;
+    app.resident(&door, "eve@example.com").await;
     let eves = app.login(&door, "eve@example.com", RIGHT).await.says("knownDevice").to_owned();
     app.block(&door, ADA).await;
 
@@ -112,7 +112,7 @@ async fn bf_3_a_device_of_another_person_buys_nothing(ground: Ground) {
 async fn bf_4_who_is_disabled_between_the_halves_of_a_login_gets_nothing(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    let ada = app.person(&door, ADA).await;
+    let ada = app.resident(&door, ADA).await;
     let session = app.login(&door, ADA, RIGHT).await;
     app.demand_code(ada);
     let pending = app.login(&door, ADA, RIGHT).await;
@@ -132,7 +132,7 @@ async fn bf_5_spraying_is_throttled_by_address_and_elsewhere_is_unaffected(groun
     usual.limits.guesses_per_address_per_minute = 60.try_into().unwrap();
     let app = App::with(ground, usual).await;
     let (door, other) = (app.native("a").await, app.native("b").await);
-    app.person(&other, ADA).await;
+    app.resident(&other, ADA).await;
 
     let mut statuses = Vec::new();
     for number in 0..65 {
@@ -147,7 +147,7 @@ async fn bf_5_spraying_is_throttled_by_address_and_elsewhere_is_unaffected(groun
 async fn bf_6_fifty_parallel_wrong_codes_spend_five(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    let ada = app.person(&door, ADA).await;
+    let ada = app.resident(&door, ADA).await;
     app.demand_code(ada);
     let pending = app.login(&door, ADA, RIGHT).await;
     let (token, path) = (pending.says("accessToken"), "/auth/password-based/verify-otp");
@@ -170,7 +170,7 @@ async fn bf_6_fifty_parallel_wrong_codes_spend_five(ground: Ground) {
 async fn bf_6_fifty_parallel_wrong_passwords_spend_five(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
 
     let all = join_all((0..50).map(|_| app.login(&door, ADA, OTHER))).await;
     let statuses: HashSet<u16> = all.iter().map(|reply| reply.status.as_u16()).collect();
@@ -182,7 +182,7 @@ async fn bf_6_fifty_parallel_wrong_passwords_spend_five(ground: Ground) {
 async fn bf_7_counters_are_shared_by_nodes_and_outlive_them(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
     for _ in 0..4 {
         app.login(&door, ADA, OTHER).await;
     }
@@ -198,7 +198,7 @@ async fn bf_7_counters_are_shared_by_nodes_and_outlive_them(ground: Ground) {
 async fn bf_8_only_a_trusted_proxy_says_where_a_guess_came_from(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
 
     for said in ["a", "", &"9".repeat(10_000), "fe80::1%eth0", "203.0.113.9", "203.0.113.9, 127.0.0.1"] {
         let request = app.request(&door, reqwest::Method::POST, LOGIN).header("x-forwarded-for", said);
@@ -218,7 +218,7 @@ async fn bf_8_only_a_trusted_proxy_says_where_a_guess_came_from(ground: Ground) 
 async fn refusals_of_a_blocked_key_are_audited_summed(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
     app.block(&door, ADA).await;
     for _ in 0..9 {
         app.login(&door, ADA, OTHER).await;

@@ -38,7 +38,7 @@ impl App {
         Scope::of_house(house.clone(), house.tenant(tenant).await.unwrap())
     }
 
-    pub async fn person(&self, door: &Door, email: &str) -> UserId {
+    pub async fn resident(&self, door: &Door, email: &str) -> UserId {
         let hash = self.running.house.hasher.hash(None, &password(RIGHT)).await.unwrap();
         self.settle(door, imported(email, Some(hash))).await
     }

@@ -34,7 +34,7 @@ on_both!(
 async fn the_right_password_gives_a_session_that_me_shows(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    let ada = app.person(&door, ADA).await;
+    let ada = app.resident(&door, ADA).await;
 
     let reply = app.login(&door, " Ada@Example.com ", RIGHT).await;
     let me = app.get_as(&door, reply.says("accessToken"), "/auth/me").await;
@@ -51,7 +51,7 @@ async fn the_right_password_gives_a_session_that_me_shows(ground: Ground) {
 async fn a_browser_gets_its_secrets_as_cookies_alone(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.browser("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
 
     let reply = app.login(&door, ADA, RIGHT).await;
 
@@ -62,12 +62,12 @@ async fn a_browser_gets_its_secrets_as_cookies_alone(ground: Ground) {
 
 /// Six accounts that do not get in, each for a reason of its own.
 async fn six(app: &App, door: &Door) -> Vec<Reply> {
-    app.person(door, ADA).await;
+    app.resident(door, ADA).await;
     app.settle(door, imported("sso@example.com", None)).await;
-    let off = app.person(door, "off@example.com").await;
+    let off = app.resident(door, "off@example.com").await;
     app.disable(off);
-    app.person(&app.native("b").await, "neighbour@example.com").await;
-    app.person(door, "locked@example.com").await;
+    app.resident(&app.native("b").await, "neighbour@example.com").await;
+    app.resident(door, "locked@example.com").await;
     app.block(door, "locked@example.com").await;
     let mut replies = Vec::new();
     for (email, password) in [
@@ -190,7 +190,7 @@ async fn pw_6_the_same_password_twice_is_two_argon2id_strings(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
 
-    let (ada, bob) = (app.person(&door, ADA).await, app.person(&door, "bob@example.com").await);
+    let (ada, bob) = (app.resident(&door, ADA).await, app.resident(&door, "bob@example.com").await);
 
     let (one, other) = (app.hash_of(ada), app.hash_of(bob));
     assert!(one.starts_with("$argon2id$v=19$m=") && one != other, "{one}");
@@ -236,7 +236,7 @@ async fn meanwhile(ground: Ground, happens: impl FnOnce(&App, doorward::base::Us
     slow.hashing.passes = 12.try_into().unwrap();
     let app = App::with(ground, slow).await;
     let door = app.native("a").await;
-    let ada = app.person(&door, ADA).await;
+    let ada = app.resident(&door, ADA).await;
     let counts = app.running.house.hasher.counts();
     let during = async {
         while counts.in_flight() == 0 {
@@ -279,7 +279,7 @@ async fn who_gets_a_new_password_while_hashing_gets_no_session(ground: Ground) {
 async fn ses_2_a_planted_cookie_is_never_adopted(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.browser("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
     let first = app.login(&door, ADA, RIGHT).await.cookie("__Host-dw-a-web").unwrap();
 
     let again =
@@ -296,7 +296,7 @@ async fn a_new_place_is_told_by_mail_and_a_known_one_is_not(ground: Ground) {
     behind.proxies.trusted = vec!["127.0.0.1/32".parse().unwrap()];
     let app = App::with(ground, behind).await;
     let door = app.native("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
     let from = async |address: &str| {
         let request = app.request(&door, reqwest::Method::POST, LOGIN).header("x-forwarded-for", address);
         Reply::of(request.json(&json!({ "email": ADA, "password": RIGHT }))).await

@@ -25,7 +25,7 @@ async fn me_asks_the_database_once_in_two_seconds(ground: Ground) {
     watch::begin();
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
     let token = app.token(&door, ADA).await;
     app.get_as(&door, &token, "/auth/me").await;
     watch::take(&app.ground);
@@ -42,7 +42,7 @@ async fn me_asks_the_database_once_in_two_seconds(ground: Ground) {
 async fn what_i_edit_of_myself_is_shown_at_once(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
     let token = app.token(&door, ADA).await;
     app.get_as(&door, &token, "/auth/me").await;
 
@@ -62,7 +62,7 @@ async fn what_i_edit_of_myself_is_shown_at_once(ground: Ground) {
 async fn a_profile_beyond_its_size_is_refused(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    app.person(&door, ADA).await;
+    app.resident(&door, ADA).await;
     let token = app.token(&door, ADA).await;
 
     let large = json!({ "profile": { "x": "y".repeat(17 << 10) } });
@@ -74,7 +74,7 @@ async fn a_profile_beyond_its_size_is_refused(ground: Ground) {
 /// Ada as admin of tenant a, with her token.
 async fn admin(app: &App) -> String {
     let door = app.native("a").await;
-    let ada = app.person(&door, ADA).await;
+    let ada = app.resident(&door, ADA).await;
     app.make_admin(&door, ada).await;
     app.token(&door, ADA).await
 }
@@ -84,7 +84,7 @@ async fn people_are_listed_a_page_at_a_time(ground: Ground) {
     let door = app.native("a").await;
     let token = admin(&app).await;
     for number in 0..4 {
-        app.person(&door, &format!("user{number}@example.com")).await;
+        app.resident(&door, &format!("user{number}@example.com")).await;
     }
     let list = async |body| app.post_as(&door, &token, "/auth/list-users", body).await;
 
@@ -115,9 +115,9 @@ async fn ten_3_ids_and_places_of_another_tenant_are_none_here(ground: Ground) {
     let app = App::start(ground).await;
     let (door, other) = (app.native("a").await, app.native("b").await);
     let token = admin(&app).await;
-    let bob = app.person(&other, "bob@example.com").await;
+    let bob = app.resident(&other, "bob@example.com").await;
     app.make_admin(&other, bob).await;
-    app.person(&other, "eve@example.com").await;
+    app.resident(&other, "eve@example.com").await;
     let theirs = app.token(&other, "bob@example.com").await;
     let page = app.post_as(&other, &theirs, "/auth/list-users", json!({ "limit": 1 })).await;
 
@@ -138,7 +138,7 @@ async fn ses_5_who_is_switched_off_is_out_on_every_node(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
     let token = admin(&app).await;
-    let bob = app.person(&door, "bob@example.com").await;
+    let bob = app.resident(&door, "bob@example.com").await;
     let theirs = app.token(&door, "bob@example.com").await;
     let beside = app.beside().await;
     assert_eq!(beside.get_as(&door, &theirs, "/auth/me").await.status, 200);
@@ -172,9 +172,9 @@ async fn the_last_admin_stays(ground: Ground) {
 async fn priv_2_nobody_acts_on_who_holds_more(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    let owner = app.person(&door, ADA).await;
+    let owner = app.resident(&door, ADA).await;
     app.make_admin(&door, owner).await;
-    let clerk = app.person(&door, "clerk@example.com").await;
+    let clerk = app.resident(&door, "clerk@example.com").await;
     app.give_permission(&door, clerk, "auth:user:manage").await;
     let token = app.token(&door, "clerk@example.com").await;
 
@@ -189,7 +189,7 @@ async fn pw_9_an_admin_starts_a_reset_and_sees_no_secret(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
     let token = admin(&app).await;
-    let bob = app.person(&door, "bob@example.com").await;
+    let bob = app.resident(&door, "bob@example.com").await;
 
     let path = format!("/api/v1/auth/user/{bob}/one-time-password");
     let reply = app.post_as(&door, &token, &path, json!({})).await;
