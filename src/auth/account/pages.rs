@@ -73,7 +73,7 @@ async fn show(scope: Scope, flow: Flow, input: Shown) -> Result<Answer> {
     let desk = Desk::open(&scope, (flow, purpose(flow)), input.token, input.lang.as_deref()).await?;
     match &desk.seen {
         Some(seen) => ask(&desk, seen, String::new(), Vec::new()),
-        None => desk.answer(404, &DeadLink { flow }),
+        None => desk.end(404, &DeadLink { flow }),
     }
 }
 
@@ -92,16 +92,16 @@ fn ask(desk: &Desk, seen: &Seen, name: String, problems: Vec<Problem>) -> Result
 
 async fn act(scope: Scope, flow: Flow, input: Filled) -> Result<Answer> {
     let desk = Desk::open(&scope, (flow, purpose(flow)), input.token, input.lang.as_deref()).await?;
-    let Some(seen) = &desk.seen else { return desk.answer(404, &DeadLink { flow }) };
+    let Some(seen) = &desk.seen else { return desk.end(404, &DeadLink { flow }) };
     let name = input.name.unwrap_or_default();
     let given = Given { password: input.password.filter(|text| !text.is_empty()), name: name.clone() };
     match carry_out(&desk, seen, given).await {
-        Ok(()) => desk.answer(200, &Done { flow, onward: desk.onward() }),
+        Ok(()) => desk.end(200, &Done { flow, onward: desk.onward() }),
         Err(Error::Refused(refused)) if refused.refusal.key == INVALID.key => {
             let problems = refused.errors.iter().map(problem).collect();
             ask(&desk, seen, name, problems)
         }
-        Err(Error::Refused(refused)) if refused.refusal.status == 401 => desk.answer(404, &DeadLink { flow }),
+        Err(Error::Refused(refused)) if refused.refusal.status == 401 => desk.end(404, &DeadLink { flow }),
         Err(Error::Refused(refused)) if matches!(refused.refusal.status, 429 | 503) => {
             ask(&desk, seen, name, vec![Problem::TryLater])
         }
