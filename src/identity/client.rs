@@ -101,3 +101,10 @@ impl App {
             .load(conn)
     }
 }
+
+impl Client {
+    pub fn of_tenant(conn: &mut DbConn, tenant: TenantId) -> QueryResult<Vec<Self>> {
+        let theirs = clients::table.filter(clients::tenant_id.eq(tenant)).order(clients::public_id);
+        theirs.select(columns::<Self>()).limit(100).load(conn)
+    }
+}

@@ -2,11 +2,13 @@
 
 pub mod client;
 pub mod gate;
+pub mod hearing;
 pub mod house;
 pub mod job;
 pub mod pending;
 pub mod route;
 pub mod scope;
+pub mod seen;
 pub mod serve;
 pub mod session;
 pub mod tenant;

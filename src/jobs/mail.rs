@@ -39,7 +39,9 @@ fn write(scope: &Scope, job: &Claimed) -> Result<Envelope> {
 
 fn brand(tenant: Option<&Tenant>) -> Brand {
     let Some(tenant) = tenant else { return Brand::house() };
-    let colour = tenant.settings.0.accent.as_deref().and_then(Colour::parse);
+    let settings = &tenant.settings.0;
+    let accent = settings.accent.as_ref().or_else(|| settings.colours.get("brand"));
+    let colour = accent.and_then(|accent| Colour::parse(accent));
     Brand::new(&tenant.display_name, colour.unwrap_or(Colour::HOUSE))
 }
 

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::device::{Platform, Push, Seen, WebPush};
 use crate::base::{DeviceId, HashedToken, SessionId, TenantId, Timestamp, UserId};
-use crate::db::schema::{devices, sessions};
+use crate::db::schema::{devices, password_logins, sessions, users};
 use crate::db::{DbConn, Json, columns};
 use crate::identity::Session;
 
@@ -119,6 +119,24 @@ pub fn live_of(
         .load(conn)
 }
 
+/// To whom a notice about their sessions goes.
+#[derive(Debug, Queryable)]
+pub struct Addressee {
+    pub email: String,
+    pub name: Option<String>,
+    pub locale: Option<String>,
+}
+
+pub fn addressee(conn: &mut DbConn, user: UserId) -> QueryResult<Option<Addressee>> {
+    password_logins::table
+        .inner_join(users::table.on(users::id.eq(password_logins::user_id)))
+        .filter(users::id.eq(user))
+        .filter(password_logins::verified_at.is_not_null())
+        .select((password_logins::email, users::name, users::locale))
+        .get_result(conn)
+        .optional()
+}
+
 pub fn keep_device(conn: &mut DbConn, device: &DeviceRow) -> QueryResult<usize> {
     diesel::insert_into(devices::table).values(device).execute(conn)
 }
@@ -165,6 +183,12 @@ pub fn take_push_from_others(
         .filter(|(_, _, user)| *user == device.user_id)
         .map(|(_, session, _)| session)
         .collect())
+}
+
+pub fn move_device(conn: &mut DbConn, from: SessionId, to: SessionId) -> QueryResult<usize> {
+    diesel::update(devices::table.filter(devices::session_id.eq(from)))
+        .set(devices::session_id.eq(to))
+        .execute(conn)
 }
 
 /// Last-seen times are gathered in memory and written together, once a minute.

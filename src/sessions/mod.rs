@@ -7,6 +7,7 @@ pub mod controller;
 pub mod device;
 pub mod entity;
 pub mod events;
+pub mod flush;
 pub mod notices;
 pub mod refresh_token;
 pub mod rotation;

@@ -14,3 +14,4 @@ mod ground;
 mod house;
 mod kit;
 mod refresh;
+mod password;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use toml::{Table, Value};
+use toml::Value;
 
 use super::{Environment, load};
 
@@ -17,6 +17,7 @@ const SENTENCES: &[(&str, &str)] = &[
         "Seconds that a stopping server still answers while it says that it is not ready.",
     ),
     ("keys.master", "32 random bytes as base64 or hex. Give it by DOORWARD_MASTER_KEY_FILE, not here."),
+    ("keys.rotate", "Seconds that a tenant's signing key signs before the next one does."),
     ("database.url", "sqlite://path, or postgres://user@host/name. Better said by DATABASE_URL."),
     ("database.pool", "Connections to PostgreSQL."),
     ("database.readers", "Reading connections to SQLite, which has one writer besides."),
@@ -72,7 +73,9 @@ const SENTENCES: &[(&str, &str)] = &[
     ("jobs.workers", "Jobs at once."),
     ("jobs.lease", "Seconds after which a silent worker's job is given to another."),
     ("jobs.poll", "Seconds between looks for work when nobody rings."),
+    ("jobs.keep", "Seconds that a job which is done is kept. Dead ones are kept until they are replayed."),
     ("events.recorder", "Bytes of memory for the trees of recent requests."),
+    ("events.keep", "Seconds that domain events are kept."),
     ("log.format", "auto (readable in a terminal), json or text."),
     ("tenants.file", "What `doorward tenants` reads."),
 ];
@@ -106,6 +109,8 @@ fn line(text: &mut String, (path, key): (&str, &str), value: &Value) {
 
 #[cfg(test)]
 mod tests {
+    use toml::Table;
+
     use super::*;
 
     #[test]

@@ -78,6 +78,9 @@ pub struct Keys {
     /// first seals, all open.
     #[serde(with = "shapes::maybe_secret")]
     pub master: Option<SecretString>,
+    /// How long a tenant's signing key signs before the next one does.
+    #[serde(with = "shapes::seconds")]
+    pub rotate: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -191,6 +194,9 @@ pub struct Limits {
     pub url: NonZeroUsize,
     pub address_per_minute: NonZeroU32,
     pub tenant_per_minute: NonZeroU32,
+    /// Passwords and codes that one address may try in one tenant.
+    pub guesses_per_address_per_minute: NonZeroU32,
+    pub guesses_per_tenant_per_minute: NonZeroU32,
     pub sign_ups_per_address_per_hour: NonZeroU32,
     pub mails_per_address_per_hour: NonZeroU32,
     pub mails_per_tenant_per_day: NonZeroU32,
@@ -226,6 +232,9 @@ pub struct Jobs {
     pub lease: Duration,
     #[serde(with = "shapes::seconds")]
     pub poll: Duration,
+    /// How long a job that is done is kept.
+    #[serde(with = "shapes::seconds")]
+    pub keep: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -233,6 +242,9 @@ pub struct Jobs {
 pub struct Events {
     /// What the recorder in memory may hold, in bytes.
     pub recorder: usize,
+    /// How long domain events are kept.
+    #[serde(with = "shapes::seconds")]
+    pub keep: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
