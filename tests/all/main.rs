@@ -13,5 +13,5 @@ mod doors;
 mod ground;
 mod house;
 mod kit;
-mod refresh;
 mod password;
+mod refresh;
