@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::entity::upkeep as entity;
+use super::entity;
 use crate::base::{Result, Timestamp};
 use crate::db::DbConn;
 use crate::identity::job::Outcome;

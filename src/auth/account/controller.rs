@@ -9,11 +9,9 @@ use super::events::verify::{self, Confirmation};
 use super::events::{self, reset};
 use super::{invitation_controller, mails, pages};
 use crate::base::error::INVALID;
-use crate::base::{
-    Email, Error, FieldError, NewPassword, Password, PlainToken, ProofRequestId, Result, Timestamp,
-};
+use crate::base::{Email, Error, FieldError, NewPassword, Password, PlainToken, ProofRequestId, Result};
 use crate::http::WithCookies;
-use crate::identity::{Access, ClientKind, Method, Nothing, Route, Scope};
+use crate::identity::{Access, ClientKind, Method, Route, Scope};
 use crate::proofs::{Presented, Typed};
 use crate::sessions::answers::{SUCCESS, Success, TokenPair};
 use crate::sessions::device::Device;
@@ -37,9 +35,6 @@ fn asking_routes() -> Vec<Route> {
             .named("account.forgot_password", "Ask for a mail with which a new password is set. Unknown addresses are answered the same.")
             .refuses(&[&MAIL_CLOSED])
             .answers(202)
-            .original(),
-        Route::new(Method::Get, "/auth/password-based", Access::Session, emails)
-            .named("account.emails", "The address of your password login, if you have one.")
             .original(),
         Route::new(Method::Post, "/auth/password-based/update-email", Access::Session, update_email)
             .named("account.update_email", "Ask for another address. It counts when its mailbox has proven it; a taken one is answered the same.")
@@ -133,32 +128,6 @@ pub struct Forgot {
 
 async fn forgot(scope: Scope, body: Forgot) -> Result<Asked> {
     Ok(Asked::with(asking::forgot_password(&scope, body.email, body.continue_url).await?))
-}
-
-#[derive(Serialize, JsonSchema)]
-pub struct Emails {
-    emails: Vec<OneEmail>,
-}
-
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct OneEmail {
-    email: String,
-    is_verified: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    verified_at: Option<Timestamp>,
-    created_at: Timestamp,
-}
-
-async fn emails(scope: Scope, _: Nothing) -> Result<Emails> {
-    let logins = address::emails(&scope).await?;
-    let shown = logins.into_iter().map(|login| OneEmail {
-        email: login.email,
-        is_verified: login.verified_at.is_some(),
-        verified_at: login.verified_at,
-        created_at: login.created_at,
-    });
-    Ok(Emails { emails: shown.collect() })
 }
 
 #[derive(Deserialize, JsonSchema)]

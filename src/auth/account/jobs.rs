@@ -14,11 +14,10 @@ use crate::components::vault::Place;
 use crate::db::tx::{Tx, Work};
 use crate::identity::job::Outcome;
 use crate::identity::{Claimed, Failure, Handler, House, Scope, User};
-use crate::proofs::{self, New, Proof, Purpose, budget};
+use crate::proofs::{New, Proof, Purpose, budget};
 
 /// Sign-ups of one address that may wait for their proof.
 const WAITING: i64 = 5;
-const BATCH: i64 = 500;
 
 /// What somebody asked. Sealed as a whole, and wiped with the job.
 #[derive(Debug, Serialize, Deserialize)]
@@ -74,8 +73,7 @@ fn place(tenant: Option<TenantId>, job: JobId) -> Place {
 }
 
 pub fn handlers() -> Vec<Handler> {
-    let errands = NAMES.iter().map(|name| Handler::new(name, carry_out));
-    errands.chain([Handler::new("account.clean", sweep).at("17 * * * *")]).collect()
+    NAMES.iter().map(|name| Handler::new(name, carry_out)).collect()
 }
 
 /// Carries an errand out in one transaction, which also ends the job: its mail is written once, however often it runs.
@@ -98,17 +96,6 @@ async fn carry_out(scope: Scope, job: Claimed) -> Outcome {
         })
         .await?;
     Ok(())
-}
-
-/// What nobody proved in time: sign-ups with their hashes, and every expired proof.
-async fn sweep(scope: Scope, _: Claimed) -> Outcome {
-    loop {
-        let swept =
-            scope.write(|tx| Ok(SignUpRow::clean(tx.conn, tx.now, BATCH)? + proofs::steps::clean(tx)?));
-        if swept.await? == 0 {
-            return Ok(());
-        }
-    }
 }
 
 impl Errand {

@@ -75,14 +75,23 @@ impl Desk {
         Link::parse(url.or_else(|| listed.first().map(String::as_str))?)
     }
 
+    /// A page that ends the matter: the token is used up, and stands in nothing any more.
+    pub fn end<P: Page>(&self, status: u16, page: &P) -> Result<Answer> {
+        self.page(status, None, page)
+    }
+
     pub fn answer<P: Page>(&self, status: u16, page: &P) -> Result<Answer> {
+        self.page(status, self.seen.as_ref().map(|seen| seen.token.clone()), page)
+    }
+
+    fn page<P: Page>(&self, status: u16, token: Option<PlainToken>, page: &P) -> Result<Answer> {
         let nonce: String = self.scope.house.random.token("").expose().to_string();
         let frame = Frame {
             tenant: self.seen.as_ref().map_or_else(Brand::house, |seen| brand(&seen.tenant)),
             locale: self.locale,
             nonce,
             path: self.scope.incoming.path.clone(),
-            token: self.seen.as_ref().map(|seen| seen.token.clone()),
+            token,
         };
         let rendered = pages::render(&self.scope.house.templates, &frame, page)?;
         let mut answer = Answer::html(status, rendered.html);

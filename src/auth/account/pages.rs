@@ -10,11 +10,9 @@ use super::page_frame::{Desk, Seen};
 use super::policy;
 use crate::base::error::INVALID;
 use crate::base::{Error, NewPassword, PlainToken, ProofRequestId, Result};
-use crate::components::assets;
 use crate::components::line::Line;
 use crate::components::pages::{Ask, DeadLink, Done, Flow, NewPassword as Choose, Problem};
 use crate::http::Answer;
-use crate::http::answer::Content;
 use crate::identity::{Access, Method, Route, Scope};
 use crate::proofs::{Presented, Purpose};
 
@@ -26,11 +24,7 @@ pub fn routes() -> Vec<Route> {
         (mails::UNDO, Flow::UndoEmail),
         (mails::INVITATION, Flow::Invitation),
     ];
-    let mut routes = vec![
-        Route::new(Method::Get, "/assets/{file}", Access::Open, asset)
-            .named("account.asset", "A file that pages load.")
-            .hidden(),
-    ];
+    let mut routes = Vec::new();
     for (path, flow) in pages {
         let show = move |scope: Scope, input: Shown| async move { show(scope, flow, input).await };
         let act = move |scope: Scope, input: Filled| async move { act(scope, flow, input).await };
@@ -73,7 +67,7 @@ async fn show(scope: Scope, flow: Flow, input: Shown) -> Result<Answer> {
     let desk = Desk::open(&scope, (flow, purpose(flow)), input.token, input.lang.as_deref()).await?;
     match &desk.seen {
         Some(seen) => ask(&desk, seen, String::new(), Vec::new()),
-        None => desk.answer(404, &DeadLink { flow }),
+        None => desk.end(404, &DeadLink { flow }),
     }
 }
 
@@ -92,16 +86,16 @@ fn ask(desk: &Desk, seen: &Seen, name: String, problems: Vec<Problem>) -> Result
 
 async fn act(scope: Scope, flow: Flow, input: Filled) -> Result<Answer> {
     let desk = Desk::open(&scope, (flow, purpose(flow)), input.token, input.lang.as_deref()).await?;
-    let Some(seen) = &desk.seen else { return desk.answer(404, &DeadLink { flow }) };
+    let Some(seen) = &desk.seen else { return desk.end(404, &DeadLink { flow }) };
     let name = input.name.unwrap_or_default();
     let given = Given { password: input.password.filter(|text| !text.is_empty()), name: name.clone() };
     match carry_out(&desk, seen, given).await {
-        Ok(()) => desk.answer(200, &Done { flow, onward: desk.onward() }),
+        Ok(()) => desk.end(200, &Done { flow, onward: desk.onward() }),
         Err(Error::Refused(refused)) if refused.refusal.key == INVALID.key => {
             let problems = refused.errors.iter().map(problem).collect();
             ask(&desk, seen, name, problems)
         }
-        Err(Error::Refused(refused)) if refused.refusal.status == 401 => desk.answer(404, &DeadLink { flow }),
+        Err(Error::Refused(refused)) if refused.refusal.status == 401 => desk.end(404, &DeadLink { flow }),
         Err(Error::Refused(refused)) if matches!(refused.refusal.status, 429 | 503) => {
             ask(&desk, seen, name, vec![Problem::TryLater])
         }
@@ -149,28 +143,6 @@ fn problem(error: &crate::base::FieldError) -> Problem {
         (_, _) if error.detail.contains("at most") => Problem::PasswordTooLong,
         _ => Problem::PasswordTooShort,
     }
-}
-
-#[derive(Deserialize, JsonSchema)]
-pub struct AssetName {
-    file: String,
-    v: Option<String>,
-}
-
-/// With its version in the address a file never changes; without, it is asked for again.
-async fn asset(scope: Scope, input: AssetName) -> Result<Answer> {
-    let path = format!("/assets/{}", input.file);
-    let asset = assets::ALL.iter().find(|asset| asset.path == path);
-    let asset = asset.ok_or_else(|| crate::base::error::NOT_FOUND.error())?;
-    let tag = format!("\"{}\"", asset.version());
-    let for_ever = input.v.is_some_and(|version| version == asset.version());
-    let keep = if for_ever { "public, max-age=31536000, immutable" } else { "public, max-age=60" };
-    let unchanged = scope.incoming.if_none_match.as_deref() == Some(tag.as_str());
-    let answer = match unchanged {
-        true => Answer::new(304, Content::Empty),
-        false => Answer::new(200, Content::Raw(asset.content_type, asset.bytes.to_vec())),
-    };
-    Ok(answer.header("etag", tag).header("cache-control", keep))
 }
 
 impl Desk {

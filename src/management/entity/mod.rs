@@ -1,7 +1,9 @@
 //! People and keys as operators see them, in the database.
 
+mod cleaning;
 pub mod rules;
-pub mod upkeep;
+
+pub use cleaning::*;
 
 use diesel::prelude::*;
 use serde::Serialize;

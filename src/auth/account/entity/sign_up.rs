@@ -77,10 +77,4 @@ impl SignUpRow {
             .filter(sign_ups::email.eq(email))
             .execute(conn)
     }
-
-    pub fn clean(conn: &mut DbConn, now: Timestamp, at_most: i64) -> QueryResult<usize> {
-        let old = sign_ups::table.filter(sign_ups::expires_at.le(now));
-        let ids: Vec<SignUpId> = old.select(sign_ups::id).limit(at_most).load(conn)?;
-        diesel::delete(sign_ups::table.filter(sign_ups::id.eq_any(ids))).execute(conn)
-    }
 }

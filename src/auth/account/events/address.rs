@@ -23,13 +23,6 @@ use crate::proofs::{New, Presented, Proof, Purpose};
 /// A login younger than this speaks for its owner without the password.
 const FRESH: Duration = Duration::from_secs(600);
 
-/// The caller's login, if they have one.
-#[instrument(name = "account.emails", skip_all)]
-pub async fn emails(scope: &Scope) -> Result<Vec<Login>> {
-    let user = scope.live()?.user;
-    scope.read(move |conn| Ok(Login::of(conn, user)?.into_iter().collect())).await
-}
-
 pub struct Change {
     pub email: Email,
     pub password: Option<Password>,
