@@ -77,7 +77,12 @@ impl Entry {
             return Ok(None);
         }
         let now = Candidate::member(tx.conn, self.tenant.id, user)?;
-        Ok(now.filter(|now| now.still_is(&self.seen) && now.is_accepted_at(&self.tenant)))
+        Ok(now.filter(|now| now.still_is(&self.seen)))
+    }
+
+    /// The same for somebody who comes in: their password must still count here.
+    pub fn admit(&self, tx: &mut Tx) -> Result<Option<Candidate>> {
+        Ok(self.hold(tx)?.filter(|held| held.is_accepted_at(&self.tenant)))
     }
 
     /// The held person gets a session, or is told what is still due. Only a full login clears the counters.

@@ -96,7 +96,7 @@ async fn set_forced(
     let factors = pending.factors.0.clone();
     let entry = Entry { device, counters, factors, ..Entry::new(scope, seen, None)? };
     let write = scope.write(move |tx| {
-        let held = entry.hold(tx)?;
+        let held = entry.admit(tx)?;
         if held.is_none() || PendingLogin::consume(tx.conn, tenant, pending.id, tx.now)?.is_none() {
             return Err(REVOKED.error());
         }

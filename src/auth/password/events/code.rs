@@ -80,7 +80,7 @@ fn finish(
     if proof.subject_id != Some(RecordId::of(pending.id.0)) {
         return refused(tx, "anotherLogin");
     }
-    let Some(held) = entry.hold(tx)? else { return refused(tx, "changedMeanwhile") };
+    let Some(held) = entry.admit(tx)? else { return refused(tx, "changedMeanwhile") };
     if PendingLogin::consume(tx.conn, pending.tenant_id, pending.id, tx.now)?.is_none() {
         return refused(tx, "finishedMeanwhile");
     }
@@ -101,7 +101,7 @@ pub async fn resend_otp(scope: &Scope) -> Result<ProofRequestId> {
     let address = address(&seen)?;
     let entry = Entry::new(scope, seen, None)?;
     let write = scope.write(move |tx| {
-        if entry.hold(tx)?.is_none() {
+        if entry.admit(tx)?.is_none() {
             return Err(REVOKED.error());
         }
         tx.audit(Audit::success("password.resend_otp").of("user", pending.user_id))?;

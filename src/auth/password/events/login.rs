@@ -140,7 +140,7 @@ async fn refuse<T>(scope: &Scope, user: Option<UserId>, reason: &'static str) ->
 async fn enter(scope: &Scope, entry: Entry, fresh: Option<String>) -> Result<Arrived> {
     let user = entry.seen.user.id;
     let write = scope.write(move |tx| {
-        let Some(held) = entry.hold(tx)? else {
+        let Some(held) = entry.admit(tx)? else {
             tx.audit(Audit::refused("password.login", "changedMeanwhile").of("user", user))?;
             return Ok(None);
         };

@@ -17,7 +17,7 @@ use crate::sessions::steps::end_all;
 const FRESH: Duration = Duration::from_secs(10 * 60);
 
 /// The caller's own password login, in a session that is theirs by a factor of their home.
-pub async fn account(scope: &Scope) -> Result<Candidate> {
+pub(super) async fn account(scope: &Scope) -> Result<Candidate> {
     let live = scope.live()?.clone();
     if live.impersonator.is_some() || !live.factors.of_home {
         return Err(NOT_YOURS.error());
@@ -27,7 +27,7 @@ pub async fn account(scope: &Scope) -> Result<Candidate> {
 }
 
 /// Asks for the current password, or for a fresh login. Guesses at it spend from the budget of every other guess.
-pub async fn confirm(scope: &Scope, account: &Candidate, current: Option<&Password>) -> Result<()> {
+pub(super) async fn confirm(scope: &Scope, account: &Candidate, current: Option<&Password>) -> Result<()> {
     let Some(current) = current else {
         let age = scope.now().since(scope.live()?.authenticated_at);
         return if age < FRESH { Ok(()) } else { Err(STEP_UP.error()) };
