@@ -11,5 +11,8 @@ mod devices;
 mod doors;
 mod ground;
 mod house;
+mod inbox;
+mod jobs;
 mod kit;
+mod nodes;
 mod refresh;
