@@ -1,5 +1,7 @@
 //! The roof: builds the components, mounts every room's routes, and says what this process is.
 
+mod welcome;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -23,17 +25,25 @@ use crate::identity::hearing::Listener;
 use crate::identity::house::{House, Lent};
 use crate::identity::{Handler, Route, route, serve};
 use crate::jobs::worker::Worker;
+use crate::management::entity::{canary, set_canary};
 use crate::sessions::flush::Flush;
-use crate::{development, jobs, management, sessions, tenancy};
+use crate::{auth, development, guesses, jobs, management, sessions, tenancy, users};
 
 /// Every room's routes: the one list that router, gate and API document are made from.
 pub fn routes() -> Vec<Route> {
-    [tenancy::controller::routes(), sessions::controller::routes()].concat()
+    [
+        tenancy::controller::routes(),
+        sessions::controller::routes(),
+        users::controller::routes(),
+        auth::password::controller::routes(),
+        auth::account::controller::routes(),
+    ]
+    .concat()
 }
 
 /// Every room's handlers of jobs. A name that stands in none is left alone by this process.
 pub fn handlers() -> Vec<Handler> {
-    [jobs::handlers(), management::handlers()].concat()
+    [jobs::handlers(), management::handlers(), auth::account::jobs::handlers()].concat()
 }
 
 /// What a process is given before it has components.
@@ -56,6 +66,7 @@ pub fn platform(given: &Given) -> Result<Platform, Unsound> {
 
 fn builder(given: &Given) -> Builder {
     let mut builder = Platform::builder(&given.clock)
+        .pausing(given.config.server.drain_pause)
         .given("clock", given.clock.clone())
         .given("random", Random)
         .given("settings", given.clone())
@@ -64,12 +75,16 @@ fn builder(given: &Given) -> Builder {
         .required(SigningKeys)
         .required(Mail)
         .required(Shared)
+        .required(Refusals::default())
         .required(Listener::default());
     if given.config.roles.work {
         builder = builder.required(Worker::new(handlers()));
     }
     if given.config.roles.serve {
         builder = builder.required(Flush::default()).required(Api::at(given.config.server.listen));
+        if given.config.environment.is_development() {
+            builder = builder.optional(welcome::Welcome::default());
+        }
     }
     builder
 }
@@ -136,12 +151,16 @@ impl Component for Mail {
     }
 
     async fn init(&mut self, (given,): (Given,)) -> Result<Post, Cause> {
-        let transport = mail_transport(&given.config.mail)?;
-        let acceptance = given.config.environment == Environment::Acceptance;
-        let allowed = acceptance.then(|| given.config.mail.allowed_domains.clone());
-        let mailer = Arc::new(Mailer::new(transport, allowed));
+        let mailer = Arc::new(mailer(&given.config)?);
         Ok(Post { mailer, templates: Arc::new(Templates::embedded()?) })
     }
+}
+
+/// By what the environment allows.
+pub fn mailer(config: &Config) -> Result<Mailer, Cause> {
+    let acceptance = config.environment == Environment::Acceptance;
+    let allowed = acceptance.then(|| config.mail.allowed_domains.clone());
+    Ok(Mailer::new(mail_transport(&config.mail)?, allowed))
 }
 
 fn mail_transport(mail: &config::Mail) -> Result<Transport, Cause> {
@@ -173,6 +192,7 @@ impl Component for Shared {
     }
 
     async fn init(&mut self, (given, db, keys, hasher, post): Self::Consumes) -> Result<House, Cause> {
+        one_master_key(&db, &given.vault).await?;
         let now = given.clock.clone();
         let limiter = Limiter::new(Arc::new(move || now.now()), limits::classes(&given.config));
         let Given { config, clock, vault } = given;
@@ -189,6 +209,67 @@ impl Component for Shared {
             mailer,
             templates,
         }))
+    }
+}
+
+/// A node with another master key would seal what the others cannot open, and fail on what they sealed: it must not
+/// start. The first node of a database leaves the canary that tells.
+async fn one_master_key(db: &Db, vault: &Vault) -> Result<(), Cause> {
+    let mut known = db.read(|conn| Ok(canary(conn)?)).await?;
+    if known.is_none() {
+        let sealed = vault.seal_canary()?;
+        let first = db.write(move |conn| {
+            set_canary(conn, &sealed)?;
+            Ok(canary(conn)?)
+        });
+        known = first.await?;
+    }
+    let told = "this database was sealed under another master key than keys.master: start with the key it was made \
+                with, or with both while one replaces the other";
+    vault.check_canary(&known.unwrap_or_default()).map_err(|_| told.into())
+}
+
+/// Writes summed refusals down, once a minute and at the end.
+#[derive(Default)]
+struct Refusals {
+    house: Option<House>,
+    ticking: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Component for Refusals {
+    type Consumes = (House,);
+    type Provides = ();
+
+    fn name(&self) -> &'static str {
+        "refusals"
+    }
+
+    async fn init(&mut self, (house,): (House,)) -> Result<(), Cause> {
+        self.house = Some(house);
+        Ok(())
+    }
+
+    async fn start(&mut self) -> Result<(), Cause> {
+        let Some(house) = self.house.clone() else { return Ok(()) };
+        self.ticking = Some(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                if let Err(error) = guesses::events::write_down(&house).await {
+                    tracing::error!(%error, "summed refusals were not written");
+                }
+            }
+        }));
+        Ok(())
+    }
+
+    async fn stop(&mut self) -> Result<(), Cause> {
+        if let Some(ticking) = self.ticking.take() {
+            ticking.abort();
+        }
+        if let Some(house) = self.house.take() {
+            guesses::events::write_down(&house).await?;
+        }
+        Ok(())
     }
 }
 

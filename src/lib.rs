@@ -14,11 +14,13 @@
 //! | ground | `http/`, then `db/`, then `base/` |
 
 pub mod app;
+pub mod auth;
 pub mod base;
 pub mod cli;
 pub mod components;
 pub mod db;
 pub mod development;
+pub mod guesses;
 pub mod http;
 pub mod identity;
 pub mod jobs;
@@ -27,3 +29,4 @@ pub mod permissions;
 pub mod proofs;
 pub mod sessions;
 pub mod tenancy;
+pub mod users;

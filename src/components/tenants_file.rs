@@ -48,6 +48,10 @@ pub struct Settings {
     pub languages: Vec<String>,
     pub colours: BTreeMap<String, String>,
     pub sender: Option<Sender>,
+    /// Characters of a password, where the instance asks for fewer.
+    pub password_minimum: Option<NonZeroU32>,
+    /// Every password login asks for a code that is mailed.
+    pub email_code: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -103,6 +107,8 @@ impl Default for Settings {
             languages: vec!["en".to_owned()],
             colours: BTreeMap::new(),
             sender: None,
+            password_minimum: None,
+            email_code: false,
         }
     }
 }

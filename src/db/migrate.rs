@@ -1,16 +1,15 @@
 //! Forward-only migrations: one migrator at a time, drift refused, and the database remembers whose it is.
 
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
-use std::path::Path;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::conn::{DbConn, is_postgres};
+use super::conn::DbConn;
 use crate::base::{Error, Result, Timestamp};
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -30,34 +29,16 @@ pub struct Migrated {
 
 /// Brings the database at `url` up to this program, or refuses: another environment's, changed migrations, newer ones.
 pub fn migrate(url: &str, environment: &str, now: Timestamp) -> Result<Migrated> {
-    let _alone = lock_file(url)?;
     let mut conn = DbConn::open(url).map_err(Error::internal)?;
-    if let DbConn::Pg(pg) = &mut conn {
-        diesel::sql_query("SELECT pg_advisory_lock($1)")
-            .bind::<diesel::sql_types::BigInt, _>(LOCK)
-            .execute(pg)?;
+    if !conn.is_postgres() {
+        return alone(&mut conn, environment, now);
     }
+    // Whoever comes second waits for the first, however long that one's migrations take.
+    conn.batch_execute("SET lock_timeout=0; SET statement_timeout=0")?;
+    lock(&mut conn, "SELECT pg_advisory_lock($1)")?;
     let migrated = run(&mut conn, environment, now);
-    if let DbConn::Pg(pg) = &mut conn {
-        diesel::sql_query("SELECT pg_advisory_unlock($1)")
-            .bind::<diesel::sql_types::BigInt, _>(LOCK)
-            .execute(pg)?;
-    }
+    lock(&mut conn, "SELECT pg_advisory_unlock($1)")?;
     migrated
-}
-
-/// diesel takes no lock over several migrations on SQLite; a file beside the database is held while one process works.
-/// The kernel lets go of it when that process ends, however it ends.
-fn lock_file(url: &str) -> Result<Option<File>> {
-    let path = url.strip_prefix("sqlite://").unwrap_or(url);
-    if is_postgres(url) || path == ":memory:" {
-        return Ok(None);
-    }
-    let path = Path::new(path).with_extension("migrating");
-    let open = || OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-    let file = open().map_err(|error| Error::internal(format!("{}: {error}", path.display())))?;
-    file.lock().map_err(|error| Error::internal(format!("{}: {error}", path.display())))?;
-    Ok(Some(file))
 }
 
 /// How far a database is, without changing it.
@@ -95,6 +76,25 @@ struct Found {
     found: i64,
 }
 
+fn lock(conn: &mut DbConn, how: &str) -> QueryResult<usize> {
+    diesel::sql_query(how).bind::<BigInt, _>(LOCK).execute(conn)
+}
+
+/// On SQLite everything is one transaction under its write lock: of six that start at once five find it done.
+fn alone(conn: &mut DbConn, environment: &str, now: Timestamp) -> Result<Migrated> {
+    conn.begin_write()?;
+    match run(conn, environment, now) {
+        Ok(migrated) => {
+            conn.commit()?;
+            Ok(migrated)
+        }
+        Err(error) => {
+            conn.roll_back();
+            Err(error)
+        }
+    }
+}
+
 /// The versions that this program knows and the database at `conn` lacks.
 pub fn pending(conn: &mut DbConn) -> Result<Vec<String>> {
     let pending = match conn {
@@ -116,7 +116,10 @@ pub fn pending(conn: &mut DbConn) -> Result<Vec<String>> {
 
 fn run(conn: &mut DbConn, environment: &str, now: Timestamp) -> Result<Migrated> {
     diesel::sql_query(CHECKSUMS).execute(conn)?;
-    refuse_drift(conn)?;
+    if refuse_drift(conn)? {
+        // Before anything is changed: another environment's database is not to be migrated first and refused then.
+        belong_to(conn, environment, now)?;
+    }
     let applied = match conn {
         DbConn::Pg(pg) => pg.run_pending_migrations(POSTGRES).map_err(Error::internal)?,
         DbConn::Sqlite(sqlite) => sqlite.run_pending_migrations(SQLITE).map_err(Error::internal)?,
@@ -135,10 +138,12 @@ struct Known {
     checksum: String,
 }
 
-fn refuse_drift(conn: &mut DbConn) -> Result<()> {
+/// True when this database was migrated before.
+fn refuse_drift(conn: &mut DbConn) -> Result<bool> {
     let ours = checksums(conn.is_postgres())?;
     let known: Vec<Known> =
         diesel::sql_query("SELECT version, checksum FROM migration_checksums").load(conn)?;
+    let before = !known.is_empty();
     for Known { version, checksum } in known {
         match ours.iter().find(|(name, _)| *name == version) {
             Some((_, ours)) if *ours == checksum => {}
@@ -152,7 +157,7 @@ fn refuse_drift(conn: &mut DbConn) -> Result<()> {
             }
         }
     }
-    Ok(())
+    Ok(before)
 }
 
 fn remember_checksums(conn: &mut DbConn) -> Result<()> {

@@ -14,7 +14,7 @@ use crate::base::error::BUSY;
 use crate::base::{Error, Result};
 
 /// How long a request waits for a connection before it is told to come back.
-const WAIT: Duration = Duration::from_secs(2);
+pub(super) const WAIT: Duration = Duration::from_secs(2);
 /// Tries of a write that lost against another one.
 const TRIES: u32 = 4;
 
@@ -95,7 +95,7 @@ impl Db {
         &self,
         run: impl FnOnce(&mut DbConn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.on_pool(run).await
+        self.on_pool(run).await.map_err(waited_in_vain)
     }
 
     /// One transaction. What it answers is on disk. It may run again from its start when it lost against another
@@ -104,10 +104,11 @@ impl Db {
         &self,
         mut run: impl FnMut(&mut DbConn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        match &self.writes {
+        let written = match &self.writes {
             Writes::OneThread(writer) => writer.write(run).await,
             Writes::Pool => self.on_pool(move |conn| transaction(conn, &mut run)).await,
-        }
+        };
+        written.map_err(waited_in_vain)
     }
 
     async fn on_pool<T: Send + 'static>(
@@ -145,7 +146,10 @@ fn once<T>(conn: &mut DbConn, run: &mut impl FnMut(&mut DbConn) -> Result<T>) ->
     conn.begin_write()?;
     match run(conn) {
         Ok(value) => {
-            conn.commit()?;
+            if let Err(error) = conn.commit() {
+                conn.roll_back();
+                return Err(error.into());
+            }
             Ok(value)
         }
         Err(error) => {
@@ -153,6 +157,15 @@ fn once<T>(conn: &mut DbConn, run: &mut impl FnMut(&mut DbConn) -> Result<T>) ->
             Err(error)
         }
     }
+}
+
+/// Whoever waited too long for a lock that others hold comes back later: that is no fault of ours, and what others
+/// can bring about at will must not read as one.
+fn waited_in_vain(error: Error) -> Error {
+    let Error::Internal(cause) = &error else { return error };
+    let Some(DieselError::DatabaseError(_, info)) = cause.downcast_ref::<DieselError>() else { return error };
+    let signs = ["lock timeout", "statement timeout", "database is locked"];
+    if signs.iter().any(|sign| info.message().contains(sign)) { BUSY.retry_after(1) } else { error }
 }
 
 /// Serialization failures and deadlocks: the transaction had no effect and may simply run again.

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod answer;
+pub mod edge;
 pub mod incoming;
 pub mod problem;
 pub mod strict;

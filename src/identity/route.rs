@@ -37,6 +37,8 @@ pub enum Access {
     Permission(&'static str),
     /// A login that still needs a factor.
     Pending,
+    /// A live session, or a login that still needs a factor; the event looks which.
+    SessionOrPending,
     /// A client of kind `server`, authenticated on each call.
     Server,
 }

@@ -13,7 +13,7 @@ use super::tenant::Tenant;
 use super::token::MISSING_TOKEN;
 use crate::base::{Error, JobId, Result, TenantId, Timestamp};
 use crate::db::schema::{memberships, sessions, tenants, users};
-use crate::db::tx::{Actor, ActorKind, Cause, Effects, Forget, Tx};
+use crate::db::tx::{Actor, ActorKind, Cause, Effects, Tx};
 use crate::db::{BothDsl, DbConn, Locked};
 use crate::http::Incoming;
 
@@ -153,8 +153,9 @@ impl Scope {
     ) -> Result<T> {
         let (cause, seen, clock) = (self.cause(), Seen::of(self), self.house.clock.clone());
         let written = self.house.db.write(move |conn| {
-            seen.still_holds(conn)?;
-            let mut tx = Tx::new(conn, &cause, clock.now());
+            let now = clock.now();
+            seen.still_holds(conn, now)?;
+            let mut tx = Tx::new(conn, &cause, now);
             let value = run(&mut tx)?;
             Ok((value, tx.effects))
         });
@@ -163,14 +164,10 @@ impl Scope {
         Ok(value)
     }
 
-    /// A write found that what the gate went by has moved: the gate must not go by it again.
-    pub fn forget_what_was_seen(&self) {
-        if let Who::Session(live) = &self.who {
-            self.house.forget(Forget::Session(live.session));
-        }
-        if let Some(tenant) = &self.tenant {
-            self.house.forget(Forget::Tenant(tenant.id));
-        }
+    /// After [`Error::Stale`]: what is remembered of caller and tenant is what was wrong.
+    pub fn doubt(&self) {
+        let session = self.live().ok().map(|live| live.session);
+        self.house.doubt(session, self.tenant.as_ref().map(|tenant| tenant.id));
     }
 
     fn follow(&self, effects: &Effects) {
@@ -186,11 +183,14 @@ impl Scope {
     }
 }
 
+diesel::alias!(tenants as homes: HomeTenants);
+
 /// What a request was let in by. Nothing decided from it is trusted inside a write.
 enum Seen {
     Nothing,
     Tenant(TenantId, i64),
     Session(Arc<Live>),
+    Pending(Arc<PendingLogin>, i64),
 }
 
 impl Seen {
@@ -198,16 +198,21 @@ impl Seen {
         match (&scope.who, &scope.tenant) {
             (Who::Session(live), _) => Self::Session(live.clone()),
             (Who::House | Who::Operator, _) | (_, None) => Self::Nothing,
+            (Who::Pending(pending), Some(tenant)) => Self::Pending(pending.clone(), tenant.epoch),
             (_, Some(tenant)) => Self::Tenant(tenant.id, tenant.epoch),
         }
     }
 
     /// The person's row stays locked until the end: who disables them waits for us, and then sees what we wrote.
-    fn still_holds(&self, conn: &mut DbConn) -> Result<()> {
+    fn still_holds(&self, conn: &mut DbConn, now: Timestamp) -> Result<()> {
         let holds = match self {
             Self::Nothing => true,
             Self::Tenant(id, epoch) => Tenant::open_epoch(conn, *id)? == Some(*epoch),
             Self::Session(live) => Self::epochs(conn, live)? == Some(live.epochs),
+            Self::Pending(pending, epoch) => {
+                Tenant::open_epoch(conn, pending.tenant_id)? == Some(*epoch)
+                    && PendingLogin::open(conn, pending.tenant_id, pending.id, now)?.is_some()
+            }
         };
         if holds { Ok(()) } else { Err(Error::Stale) }
     }
@@ -217,6 +222,7 @@ impl Seen {
             users::table
                 .inner_join(sessions::table.on(sessions::user_id.eq(users::id)))
                 .inner_join(tenants::table.on(tenants::id.eq(sessions::tenant_id)))
+                .inner_join(homes.on(homes.field(tenants::id).eq(users::tenant_id)))
                 .inner_join(memberships::table.on(
                     memberships::user_id.eq(users::id).and(memberships::tenant_id.eq(sessions::tenant_id)),
                 ))
@@ -224,6 +230,8 @@ impl Seen {
                 .filter(sessions::revoked_at.is_null())
                 .filter(users::disabled_at.is_null().and(users::deleted_at.is_null()))
                 .filter(tenants::suspended_at.is_null().and(tenants::deleted_at.is_null()))
+                .filter(homes.field(tenants::suspended_at).is_null())
+                .filter(homes.field(tenants::deleted_at).is_null())
                 .select((users::epoch, memberships::epoch, tenants::epoch));
         let found: Option<(i64, i64, i64)> = Locked::person(query).both().get_result(conn).optional()?;
         Ok(found.map(|(user, membership, tenant)| Epochs { user, membership, tenant }))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::web::{self, Payload, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, guard};
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
 use tracing::Instrument;
@@ -14,12 +14,14 @@ use tracing::Instrument;
 use super::gate;
 use super::house::House;
 use super::route::{Access, Method, Route, Source};
+use super::scope::Scope;
 use crate::base::error::{
     INVALID, METHOD_NOT_ALLOWED, NOT_FOUND, STALE, TOO_LARGE, UNPARSABLE, UNSUPPORTED_MEDIA_TYPE,
 };
-use crate::base::{Error, FieldError, RequestId, Result};
+use crate::base::{Error, FieldError, RequestId, Result, TenantId};
+use crate::components::limiter;
 use crate::http::answer::Content;
-use crate::http::{Answer, Incoming, problem, strict};
+use crate::http::{Answer, Incoming, edge, incoming, problem, strict};
 
 /// Where the routes stand; the original's also at the root.
 pub const PREFIX: &str = "/api/v1";
@@ -56,7 +58,8 @@ pub fn mount(config: &mut ServiceConfig, house: &House, routes: &[Arc<Route>]) {
 
 fn handler(house: House, route: Arc<Route>) -> actix_web::Route {
     let verb = match route.method {
-        Method::Get => web::get(),
+        // RFC 9110, section 9.3.2: whoever takes GET takes HEAD; the body is left out below us.
+        Method::Get => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
         Method::Post => web::post(),
         Method::Put => web::put(),
         Method::Patch => web::patch(),
@@ -69,6 +72,9 @@ fn handler(house: House, route: Arc<Route>) -> actix_web::Route {
 
 fn allowed(routes: &[Arc<Route>]) -> String {
     let mut words: Vec<&str> = routes.iter().map(|route| route.method.word()).collect();
+    if words.contains(&"GET") {
+        words.push("HEAD");
+    }
     words.push("OPTIONS");
     words.join(", ")
 }
@@ -81,8 +87,8 @@ async fn serve(house: House, route: Arc<Route>, request: HttpRequest, payload: P
         tenant = tracing::field::Empty, actor = tracing::field::Empty, status = tracing::field::Empty,
         key = tracing::field::Empty, reason = tracing::field::Empty,
     );
-    let origin = request.headers().get(header::ORIGIN).cloned();
-    let outcome = carry_out(&house, &route, id, &request, payload).instrument(span.clone()).await;
+    let carried = carry_out(&house, &route, id, &request, payload).instrument(span.clone());
+    let (outcome, tenant) = carried.await;
     let answer = outcome.unwrap_or_else(|error| refused(&error, id, &span));
     span.record("status", answer.status);
     let millis = house.clock.now().since(began).as_secs_f64() * 1000.0;
@@ -90,7 +96,7 @@ async fn serve(house: House, route: Arc<Route>, request: HttpRequest, payload: P
     metrics::counter!("doorward_requests_total", "event" => route.name, "status" => class(answer.status))
         .increment(1);
     metrics::histogram!("doorward_request_seconds", "event" => route.name).record(millis / 1000.0);
-    respond(&house, answer, id, origin).await
+    respond(&house, answer, id, &Reader::of(&request, tenant)).await
 }
 
 fn class(status: u16) -> &'static str {
@@ -123,18 +129,39 @@ async fn carry_out(
     id: RequestId,
     request: &HttpRequest,
     payload: Payload,
-) -> Result<Answer> {
-    if request.uri().to_string().len() > house.config.limits.url.get() {
-        return Err(TOO_LARGE.saying("The URL is longer than this server takes."));
+) -> (Result<Answer>, Option<TenantId>) {
+    let incoming =
+        edge::check(request, sizes(house)).and_then(|()| Incoming::read(request, id, &house.proxies));
+    let incoming = match incoming {
+        Ok(incoming) => incoming,
+        Err(error) => return (Err(error), None),
+    };
+    match gate::admit(house, route, incoming.clone()).await {
+        Ok(scope) => {
+            tell(&scope);
+            let tenant = scope.tenant.as_ref().map(|tenant| tenant.id);
+            (run(house, route, (incoming, scope), payload).await, tenant)
+        }
+        Err(error) => (Err(error), gate::addressed(house, &incoming).await),
     }
-    let incoming = Incoming::read(request, id, &house.proxies)?;
-    let scope = gate::admit(house, route, incoming.clone()).await?;
-    tell(&scope);
+}
+
+fn sizes(house: &House) -> edge::Sizes {
+    let limits = &house.config.limits;
+    edge::Sizes { headers: limits.headers.get(), url: limits.url.get() }
+}
+
+async fn run(
+    house: &House,
+    route: &Arc<Route>,
+    (incoming, scope): (Incoming, Scope),
+    payload: Payload,
+) -> Result<Answer> {
     let input = input(house, route, &incoming, payload).await?;
     match route.run(scope.clone(), input.clone()).await {
-        // What the gate saw has moved: once more from the door, and then no more.
+        // What the gate saw has moved: once more from the door, from nothing remembered, and then no more.
         Err(Error::Stale) => {
-            scope.forget_what_was_seen();
+            scope.doubt();
             let scope = gate::admit(house, route, incoming).await?;
             match route.run(scope, input).await {
                 Err(Error::Stale) => Err(STALE.error()),
@@ -145,7 +172,7 @@ async fn carry_out(
     }
 }
 
-fn tell(scope: &super::scope::Scope) {
+fn tell(scope: &Scope) {
     let span = tracing::Span::current();
     if let Some(tenant) = &scope.tenant {
         span.record("tenant", tracing::field::display(tenant.id));
@@ -160,7 +187,7 @@ async fn input(house: &House, route: &Route, incoming: &Incoming, payload: Paylo
     let mut members = match (route.source, route.method) {
         (Source::Query, _) => from_text(&incoming.query),
         (Source::Json, Method::Delete) => Map::new(),
-        (Source::Json, _) => json_body(house, route, incoming, payload).await?,
+        (Source::Json, _) => json_body(house, incoming, payload).await?,
         (Source::Form, Method::Get) => from_text(&incoming.query),
         (Source::Form, _) => form_body(house, incoming, payload).await?,
     };
@@ -182,15 +209,10 @@ fn from_text(pairs: &std::collections::BTreeMap<String, String>) -> Map<String, 
     pairs.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect()
 }
 
-async fn json_body(
-    house: &House,
-    route: &Route,
-    incoming: &Incoming,
-    payload: Payload,
-) -> Result<Map<String, Value>> {
+async fn json_body(house: &House, incoming: &Incoming, payload: Payload) -> Result<Map<String, Value>> {
     let bytes = body(house, payload).await?;
-    // A browser's logout or refresh may say nothing at all; everything else is JSON.
-    if bytes.is_empty() && incoming.content_type.is_none() && !route.cookie {
+    // Who has nothing to say need not say it in JSON; where a browser's cookie counts, the gate has asked for it.
+    if bytes.is_empty() && incoming.content_type.is_none() {
         return Ok(Map::new());
     }
     if !incoming.content_type.as_deref().is_some_and(gate::is_json) {
@@ -248,27 +270,63 @@ async fn body(house: &House, mut payload: Payload) -> Result<Vec<u8>> {
 /// A method that the path does not take, or a browser that asks before it calls.
 async fn otherwise(house: House, allowed: String, request: HttpRequest) -> HttpResponse {
     let id = RequestId::new();
-    let origin = request.headers().get(header::ORIGIN).cloned();
+    if let Err(error) = outside(&house, &request) {
+        return respond(&house, problem::answer(&error, id), id, &Reader::default()).await;
+    }
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let tenant = house.tenant_at(&host.to_ascii_lowercase()).await.ok().flatten();
+    let reader = Reader::of(&request, tenant);
     if request.method() != actix_web::http::Method::OPTIONS {
         let answer = problem::answer(&METHOD_NOT_ALLOWED.error(), id).header("allow", allowed);
-        return respond(&house, answer, id, origin).await;
-    }
-    let peer = request.peer_addr().map(|peer| peer.ip().to_string()).unwrap_or_default();
-    if let Err(wait) = house.limiter.spend("address", peer.as_bytes(), 1) {
-        return respond(&house, problem::answer(&wait.into(), id), id, None).await;
+        return respond(&house, answer, id, &reader).await;
     }
     let answer = Answer::new(204, Content::Empty)
         .header("access-control-allow-methods", allowed)
         .header("access-control-allow-headers", "authorization, content-type, doorward-client, idempotency-key, if-match, x-tenant-origin, x-lpc-tenant-origin")
         .header("access-control-max-age", "7200");
-    respond(&house, answer, id, origin).await
+    respond(&house, answer, id, &reader).await
+}
+
+/// What comes before a request that no route takes is the same as before one that a route does: form and address.
+fn outside(house: &House, request: &HttpRequest) -> Result<()> {
+    edge::check(request, sizes(house))?;
+    let address = incoming::address_of(request, &house.proxies);
+    Ok(house.limiter.spend("address", &limiter::network(address), 1)?)
 }
 
 /// What no route stands at.
 pub async fn nowhere(house: House, request: HttpRequest) -> HttpResponse {
     let id = RequestId::new();
-    let origin = request.headers().get(header::ORIGIN).cloned();
-    respond(&house, problem::answer(&NOT_FOUND.error(), id), id, origin).await
+    match outside(&house, &request) {
+        Ok(()) => {
+            let reader = Reader::of(&request, None);
+            respond(&house, problem::answer(&NOT_FOUND.error(), id), id, &reader).await
+        }
+        Err(error) => respond(&house, problem::answer(&error, id), id, &Reader::default()).await,
+    }
+}
+
+/// Whose page would read the answer, at which host, and whose answer it is.
+#[derive(Default)]
+struct Reader {
+    origin: Option<HeaderValue>,
+    host: String,
+    tenant: Option<TenantId>,
+}
+
+impl Reader {
+    fn of(request: &HttpRequest, tenant: Option<TenantId>) -> Self {
+        let origin = request.headers().get(header::ORIGIN).cloned();
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+        Self { origin, host: host.unwrap_or_default().to_ascii_lowercase(), tenant }
+    }
+
+    /// The origin to name. Where the look-up fails nobody reads.
+    async fn allowed(&self, house: &House) -> Option<&HeaderValue> {
+        let origin = self.origin.as_ref()?;
+        let text = origin.to_str().ok()?;
+        gate::may_read(house, text, &self.host, self.tenant).await.unwrap_or(false).then_some(origin)
+    }
 }
 
 /// Headers that every answer carries; what an answer sets itself wins.
@@ -287,17 +345,18 @@ const ALWAYS: &[(&str, &str)] = &[
 
 const EXPOSED: &str = "retry-after, etag, doorward-request-id, www-authenticate";
 
-async fn respond(house: &House, answer: Answer, id: RequestId, origin: Option<HeaderValue>) -> HttpResponse {
+async fn respond(house: &House, answer: Answer, id: RequestId, reader: &Reader) -> HttpResponse {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     for (name, value) in ALWAYS {
         response.insert_header((*name, *value));
     }
     response.insert_header(("doorward-request-id", id.to_string()));
-    if let Some(origin) = origin
-        && let Ok(text) = origin.to_str()
-        && gate::is_known(house, text, "").await.unwrap_or(false)
-    {
+    if matches!(answer.status, 400 | 413 | 431) {
+        // What follows on this connection may be the rest of what was refused (INJ-12).
+        response.force_close();
+    }
+    if let Some(origin) = reader.allowed(house).await {
         response.insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()));
         response.insert_header((header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true"));
         response.insert_header((header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED));

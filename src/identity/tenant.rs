@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::base::password::ALONE;
 use crate::base::{TenantId, Timestamp};
 use crate::db::schema::{tenant_hosts, tenants};
 use crate::db::{DbConn, Json, columns};
@@ -28,6 +29,9 @@ pub struct Tenant {
     pub suspended_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
 }
+
+/// The least minimum where every login asks for a second factor.
+const WITH_FACTOR: usize = 8;
 
 crate::choice! {
     /// Who may make an account.
@@ -87,6 +91,13 @@ impl Tenant {
         self.issuer == issuer || former.iter().any(|one| one.issuer == issuer && now < one.until)
     }
 
+    /// In code points. A tenant may ask for more, never for less.
+    pub fn shortest_password(&self) -> usize {
+        let floor = if self.settings.0.email_code { WITH_FACTOR } else { ALONE };
+        let own = self.settings.0.password_minimum.and_then(|own| usize::try_from(own).ok());
+        own.map_or(floor, |own| own.max(floor))
+    }
+
     pub fn find(conn: &mut DbConn, id: TenantId) -> QueryResult<Option<Self>> {
         tenants::table.find(id).select(columns::<Self>()).get_result(conn).optional()
     }
@@ -97,6 +108,14 @@ impl Tenant {
 
     pub fn at_host(conn: &mut DbConn, host: &str) -> QueryResult<Option<TenantId>> {
         tenant_hosts::table.find(host).select(tenant_hosts::tenant_id).get_result(conn).optional()
+    }
+
+    pub fn has_pages_at(conn: &mut DbConn, host: &str) -> QueryResult<bool> {
+        let urls = ["https", "http"].map(|scheme| format!("{scheme}://{host}"));
+        let urls: Vec<String> = urls.iter().flat_map(|url| [url.clone(), format!("{url}/")]).collect();
+        let there = tenants::table.filter(tenants::public_url.eq_any(urls)).select(tenants::id);
+        let there: Option<TenantId> = there.first(conn).optional()?;
+        Ok(there.is_some())
     }
 
     /// The epoch, if the tenant is open: what a write compares with what its request saw.

@@ -51,6 +51,9 @@ pub struct Claims {
     pub scope: String,
     pub iat: i64,
     pub exp: i64,
+    /// We write none. One that is there is kept to, and must be a number: what cannot be read is not absent.
+    #[serde(skip_serializing, default)]
+    pub nbf: i64,
     pub jti: String,
 }
 
@@ -103,8 +106,11 @@ fn within(claims: &Claims, now: Timestamp) -> Result<()> {
     if now.seconds() >= claims.exp.saturating_add(LEEWAY_SECONDS) {
         return Err(EXPIRED_TOKEN.error());
     }
-    if claims.iat > now.seconds().saturating_add(LEEWAY_SECONDS) {
+    if claims.iat.max(claims.nbf) > now.seconds().saturating_add(LEEWAY_SECONDS) {
         return Err(INVALID_TOKEN.because("issuedInTheFuture"));
+    }
+    if claims.iat < 0 || claims.nbf < 0 || claims.exp <= claims.iat {
+        return Err(INVALID_TOKEN.because("times"));
     }
     Ok(())
 }

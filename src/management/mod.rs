@@ -1,8 +1,10 @@
-//! The operators' room: tenants as a whole, their roles, their first people.
+//! The operators' room: tenants as a whole, their roles, their first people, their keys, and whether all of it is sound.
 
 pub mod cleaning;
 pub mod demo;
 pub mod entity;
+pub mod events;
+pub mod plan;
 pub mod keys;
 pub mod steps;
 

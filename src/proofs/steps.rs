@@ -52,6 +52,13 @@ pub struct Typed {
     pub code: String,
 }
 
+/// What somebody brings: the link's token, or a code that they typed.
+#[derive(Debug, Clone)]
+pub enum Presented {
+    Link(PlainToken),
+    Code(Typed),
+}
+
 impl<'a> New<'a> {
     /// Without user and subject it is a decoy, until one of them is filled in.
     pub fn of(purpose: Purpose, address: &'a Email, request: ProofRequestId) -> Self {
@@ -113,6 +120,27 @@ pub fn mint(tx: &mut Tx, house: &House, new: New<'_>) -> Result<Minted> {
     spot.strike_older_codes(tx.conn, LIVE)?;
     let code = Code::parse(&digits).ok_or_else(|| Error::internal("eight digits are a code"))?;
     Ok(Minted { id, link, code })
+}
+
+/// Whose proof this is, not yet used: their row is locked before the proof is, as everywhere.
+pub fn person(tx: &mut Tx, purpose: Purpose, presented: &Presented) -> Result<Option<UserId>> {
+    let tenant = tenant(tx)?;
+    let found = match presented {
+        Presented::Link(token) => Proof::peek(tx.conn, purpose, &token.hash(), tx.now)?,
+        Presented::Code(typed) => {
+            let (address, request) = (typed.address.as_str(), typed.request);
+            Spot { tenant, purpose, address, request }.any(tx.conn)?
+        }
+    };
+    Ok(found.filter(|proof| proof.tenant_id == tenant).and_then(|proof| proof.user_id))
+}
+
+/// Uses up what somebody brought. See [`consume_link`] and [`consume_code`].
+pub fn consume(tx: &mut Tx, house: &House, purpose: Purpose, presented: &Presented) -> Result<Option<Proof>> {
+    match presented {
+        Presented::Link(token) => consume_link(tx, purpose, token),
+        Presented::Code(typed) => consume_code(tx, house, purpose, typed),
+    }
 }
 
 /// Uses a link up, and with it all else of its purpose and address. None for what is unknown, used, expired, of

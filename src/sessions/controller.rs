@@ -29,6 +29,7 @@ pub fn routes() -> Vec<Route> {
                 "sessions.logout",
                 "End the session of this access token or refresh token. Always succeeds.",
             )
+            .cookie()
             .original(),
         Route::new(Method::Get, "/session/list", Access::Session, list)
             .named("sessions.list", "Your live sessions in this tenant, newest first, at most 100.")

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::device::{Platform, Push, Seen, WebPush};
 use crate::base::{DeviceId, HashedToken, SessionId, TenantId, Timestamp, UserId};
-use crate::db::schema::{devices, login_identifiers, password_logins, sessions, users};
+use crate::db::schema::{devices, password_logins, sessions, users};
 use crate::db::{DbConn, Json, columns};
 use crate::identity::Session;
 
@@ -119,6 +119,24 @@ pub fn live_of(
         .load(conn)
 }
 
+/// To whom a notice about their sessions goes.
+#[derive(Debug, Queryable)]
+pub struct Addressee {
+    pub email: String,
+    pub name: Option<String>,
+    pub locale: Option<String>,
+}
+
+pub fn addressee(conn: &mut DbConn, user: UserId) -> QueryResult<Option<Addressee>> {
+    password_logins::table
+        .inner_join(users::table.on(users::id.eq(password_logins::user_id)))
+        .filter(users::id.eq(user))
+        .filter(password_logins::verified_at.is_not_null())
+        .select((password_logins::email, users::name, users::locale))
+        .get_result(conn)
+        .optional()
+}
+
 pub fn keep_device(conn: &mut DbConn, device: &DeviceRow) -> QueryResult<usize> {
     diesel::insert_into(devices::table).values(device).execute(conn)
 }
@@ -167,6 +185,12 @@ pub fn take_push_from_others(
         .collect())
 }
 
+pub fn move_device(conn: &mut DbConn, from: SessionId, to: SessionId) -> QueryResult<usize> {
+    diesel::update(devices::table.filter(devices::session_id.eq(from)))
+        .set(devices::session_id.eq(to))
+        .execute(conn)
+}
+
 /// Last-seen times are gathered in memory and written together, once a minute.
 pub fn touch(conn: &mut DbConn, seen: &[Seen]) -> QueryResult<()> {
     for Seen { session, at } in seen {
@@ -184,32 +208,4 @@ pub fn clean(conn: &mut DbConn, than: Timestamp, at_most: i64) -> QueryResult<us
     let ids: Vec<SessionId> =
         sessions::table.filter(old.assume_not_null()).select(sessions::id).limit(at_most).load(conn)?;
     diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(conn)
-}
-
-/// How somebody is reached.
-#[derive(Debug, Queryable)]
-pub struct Reached {
-    pub email: String,
-    pub name: Option<String>,
-    pub locale: Option<String>,
-}
-
-/// The address that a person has in the tenant, else the one of their account at home.
-pub fn address_of(conn: &mut DbConn, tenant: TenantId, user: UserId) -> QueryResult<Option<Reached>> {
-    let here: Option<Reached> = users::table
-        .inner_join(login_identifiers::table.on(login_identifiers::user_id.eq(users::id)))
-        .filter(users::id.eq(user))
-        .filter(login_identifiers::tenant_id.eq(tenant).and(login_identifiers::kind.eq("email")))
-        .select((login_identifiers::value, users::name, users::locale))
-        .first(conn)
-        .optional()?;
-    if here.is_some() {
-        return Ok(here);
-    }
-    users::table
-        .inner_join(password_logins::table.on(password_logins::user_id.eq(users::id)))
-        .filter(users::id.eq(user))
-        .select((password_logins::email, users::name, users::locale))
-        .first(conn)
-        .optional()
 }

@@ -4,19 +4,20 @@ use super::entity;
 use crate::base::{Email, Result};
 use crate::components::line::Line;
 use crate::components::mail::messages::RefreshReused;
-use crate::components::post::{self, Letter};
+use crate::components::post::{Letter, post};
 use crate::components::words::Locale;
 use crate::db::tx::Tx;
-use crate::identity::{House, Session};
+use crate::identity::{House, Session, Tenant};
 
-/// Somebody else had the person's refresh token, or has it: they must hear of it, wherever they have an address.
+/// Tells the person that two had one token. Whoever has no address is told nothing; the audit record stands anyhow.
 pub fn refresh_token_reused(tx: &mut Tx, house: &House, session: &Session) -> Result<()> {
-    let Some(told) = entity::address_of(tx.conn, session.tenant_id, session.user_id)? else { return Ok(()) };
-    // An address that was brought in from elsewhere may be none that we would send to.
+    let Some(told) = entity::addressee(tx.conn, session.user_id)? else { return Ok(()) };
     let Ok(to) = Email::parse(&told.email) else { return Ok(()) };
-    let locale = told.locale.as_deref().and_then(Locale::parse).unwrap_or_default();
+    let tenant = Tenant::find(tx.conn, session.tenant_id)?;
+    let languages = tenant.map(|tenant| tenant.settings.0.languages).unwrap_or_default();
+    let locale = Locale::negotiate(told.locale.as_deref(), None, languages.first().map(String::as_str));
     let device = session.user_agent.as_deref().map(Line::new);
-    let letter = Letter::new(to, locale, RefreshReused { at: tx.now, device }).named(told.name.as_deref());
-    post::post(tx, &house.vault, &letter)?;
+    let letter = Letter::new(to, locale, RefreshReused { at: tx.now, device });
+    post(tx, &house.vault, &letter.named(told.name.as_deref()))?;
     Ok(())
 }

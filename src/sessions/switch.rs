@@ -72,7 +72,7 @@ pub async fn switch_tenant(scope: &Scope, target: Target) -> Result<(TokenPair, 
     let member = scope.read(move |conn| Ok(User::member(conn, id, user)?)).await?;
     member.ok_or_else(|| UNKNOWN_TENANT.because("notAMember"))?;
     let app = client_in(scope, &tenant, target.client).await?;
-    gate::listed(&scope.house, &app, &scope.incoming)?;
+    gate::listed(&scope.house, &app, &scope.incoming).await?;
     let there = scope.within(tenant.clone(), Some(app.clone()));
     let house = scope.house.clone();
     let started = scope.write(move |tx| go(tx, &house, &live, &app)).await?;

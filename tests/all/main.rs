@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+mod account;
 mod data;
 mod devices;
 mod doors;
@@ -16,3 +17,4 @@ mod jobs;
 mod kit;
 mod nodes;
 mod refresh;
+mod password;

@@ -121,8 +121,11 @@ impl Default for Limits {
             url: size(8 << 10),
             address_per_minute: count(300),
             tenant_per_minute: count(6_000),
+            guesses_per_address_per_minute: count(60),
+            guesses_per_tenant_per_minute: count(1_200),
             sign_ups_per_address_per_hour: count(20),
             mails_per_address_per_hour: count(3),
+            mails_per_tenant_per_day: count(20_000),
         }
     }
 }

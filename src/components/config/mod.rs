@@ -194,8 +194,12 @@ pub struct Limits {
     pub url: NonZeroUsize,
     pub address_per_minute: NonZeroU32,
     pub tenant_per_minute: NonZeroU32,
+    /// Passwords and codes that one address may try in one tenant.
+    pub guesses_per_address_per_minute: NonZeroU32,
+    pub guesses_per_tenant_per_minute: NonZeroU32,
     pub sign_ups_per_address_per_hour: NonZeroU32,
     pub mails_per_address_per_hour: NonZeroU32,
+    pub mails_per_tenant_per_day: NonZeroU32,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -54,6 +54,8 @@ pub fn config(ground: &Ground) -> Config {
     config.hashing.passes = 1.try_into().unwrap();
     config.limits.address_per_minute = 1_000_000.try_into().unwrap();
     config.limits.tenant_per_minute = 1_000_000.try_into().unwrap();
+    config.limits.guesses_per_address_per_minute = 1_000_000.try_into().unwrap();
+    config.limits.guesses_per_tenant_per_minute = 1_000_000.try_into().unwrap();
     config.limits.sign_ups_per_address_per_hour = 1_000_000.try_into().unwrap();
     config
 }

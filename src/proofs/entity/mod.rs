@@ -1,5 +1,9 @@
 //! One-time proofs in the database. Tenant and purpose are part of every question.
 
+mod budget;
+
+pub use budget::Counted;
+
 use diesel::prelude::*;
 
 use crate::base::{ClientId, HashedToken, ProofId, ProofRequestId, RecordId, TenantId, Timestamp, UserId};
@@ -82,6 +86,16 @@ impl Proof {
             .optional()
     }
 
+    /// Whether an address still may be claimed back by who had it.
+    pub fn is_held(conn: &mut DbConn, tenant: TenantId, address: &str, now: Timestamp) -> QueryResult<bool> {
+        let undo = one_time_proofs::table
+            .filter(one_time_proofs::tenant_id.eq(tenant))
+            .filter(one_time_proofs::purpose.eq(Purpose::UndoEmail))
+            .filter(one_time_proofs::address.eq(address))
+            .filter(one_time_proofs::expires_at.gt(now));
+        undo.count().get_result::<i64>(conn).map(|rows| rows > 0)
+    }
+
     pub fn remove(conn: &mut DbConn, id: ProofId) -> QueryResult<bool> {
         diesel::delete(one_time_proofs::table.find(id)).execute(conn).map(|rows| rows == 1)
     }
@@ -126,6 +140,18 @@ pub struct Spot<'a> {
 }
 
 impl Spot<'_> {
+    pub fn any(&self, conn: &mut DbConn) -> QueryResult<Option<Proof>> {
+        one_time_proofs::table
+            .filter(one_time_proofs::tenant_id.eq(self.tenant))
+            .filter(one_time_proofs::purpose.eq(self.purpose))
+            .filter(one_time_proofs::address.eq(self.address))
+            .filter(one_time_proofs::request_id.eq(self.request))
+            .order(one_time_proofs::id.desc())
+            .select(columns::<Proof>())
+            .first(conn)
+            .optional()
+    }
+
     /// Counts a try, before anybody looks whether it was right, on every row that it could open. The condition is in
     /// the statement: of fifty tries at once five are counted and the others find nothing.
     pub fn try_once(&self, conn: &mut DbConn, most: i32, since: Timestamp) -> QueryResult<Vec<Proof>> {
