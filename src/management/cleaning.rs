@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::entity;
+use super::entity::turns as entity;
 use crate::base::{Result, Timestamp};
 use crate::db::DbConn;
 use crate::identity::job::Outcome;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracing::instrument;
 
-use super::entity;
+use super::entity::turns as entity;
 use crate::base::{Error, Result, SigningKeyId, TenantId};
 use crate::components::keys::SigningKey;
 use crate::components::rotation::{self, Step, Turn};

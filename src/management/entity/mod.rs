@@ -1,6 +1,7 @@
 //! People and keys as operators see them, in the database.
 
 pub mod rules;
+pub mod turns;
 
 use diesel::prelude::*;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! What the house needs to know of all tenants at once, and rows that nobody will ask for again.
+//! What the turns of keys and the clean-ups ask of all tenants.
 
 use diesel::dsl::{exists, select};
 use diesel::prelude::*;
