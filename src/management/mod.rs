@@ -4,8 +4,8 @@ pub mod cleaning;
 pub mod demo;
 pub mod entity;
 pub mod events;
-pub mod plan;
 pub mod keys;
+pub mod plan;
 pub mod steps;
 
 use crate::identity::Handler;

@@ -16,5 +16,5 @@ mod inbox;
 mod jobs;
 mod kit;
 mod nodes;
-mod refresh;
 mod password;
+mod refresh;
