@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use doorward::base::SigningKeyId;
 use doorward::components::rotation::Step;
 use doorward::identity::Scope;
-use doorward::management::keys;
+use doorward::management::{self, keys};
 use serde_json::json;
 
 use crate::ground::app::App;
@@ -108,8 +108,9 @@ async fn key_3_a_revoked_key_fails_on_both_nodes(ground: Ground) {
     let holder = app.session(&door, ada).await;
     assert_eq!(beside.get_as(&door, &holder.access, "/session/list").await.status, 200);
 
-    let scope = Scope::of_house(app.running.house.clone(), None);
-    assert!(keys::revoke(&scope, door.tenant, key_of(&holder.access)).await.unwrap());
+    let tenant = app.running.house.tenant(door.tenant).await.unwrap();
+    let operator = Scope::of_operator(app.running.house.clone(), tenant);
+    management::events::revoke_key(&operator, key_of(&holder.access)).await.unwrap();
 
     assert_eq!(app.get_as(&door, &holder.access, "/session/list").await.status, 401);
     let began = Instant::now();
