@@ -110,7 +110,7 @@ async fn key_3_a_revoked_key_fails_on_both_nodes(ground: Ground) {
 
     let tenant = app.running.house.tenant(door.tenant).await.unwrap();
     let operator = Scope::of_operator(app.running.house.clone(), tenant);
-    management::events::revoke_key(&operator, key_of(&holder.access)).await.unwrap();
+    management::events::keys::revoke_key(&operator, key_of(&holder.access)).await.unwrap();
 
     assert_eq!(app.get_as(&door, &holder.access, "/session/list").await.status, 401);
     let began = Instant::now();
