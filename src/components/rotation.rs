@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use super::keys::{KeyState, Keys, SigningKey};
-use crate::base::{Result, SigningKeyId, TenantId, Timestamp};
+use crate::base::{Result, TenantId, Timestamp};
 use crate::db::DbConn;
 use crate::db::schema::signing_keys;
 use crate::db::tx::{Audit, Forget, Tx};
@@ -63,38 +63,6 @@ pub fn rotate(tx: &mut Tx, keys: &Keys, tenant: TenantId, turn: (Turn, bool)) ->
         }
         _ => Ok(Step::Nothing),
     }
-}
-
-/// Shows the next key now, whatever the age of the active one: it takes over as soon as everybody can have seen it.
-pub fn hurry(tx: &mut Tx, keys: &Keys, tenant: TenantId) -> Result<Step> {
-    tx.lock("keys", tenant)?;
-    if SigningKey::in_state(tx.conn, tenant, KeyState::Next)?.is_some() {
-        return Ok(Step::Nothing);
-    }
-    show(tx, keys, tenant)?;
-    Ok(Step::Shown)
-}
-
-/// What it signed is worth nothing from now on. Another one signs at once, though verifiers may not know it yet:
-/// a token that is refused for a moment does less harm than one that a thief can still make.
-pub fn revoke(tx: &mut Tx, tenant: TenantId, id: SigningKeyId) -> Result<bool> {
-    use signing_keys as k;
-    tx.lock("keys", tenant)?;
-    let revoked = diesel::update(k::table.find(id))
-        .filter(k::tenant_id.eq(tenant).and(k::revoked_at.is_null()))
-        .set((k::state.eq(KeyState::Revoked), k::revoked_at.eq(tx.now), k::private_sealed.eq(Vec::new())))
-        .execute(tx.conn)?;
-    if revoked == 0 {
-        return Ok(false);
-    }
-    if SigningKey::active(tx.conn, tenant)?.is_none()
-        && let Some(next) = SigningKey::in_state(tx.conn, tenant, KeyState::Next)?
-    {
-        activate(tx, &next)?;
-    }
-    tx.audit(Audit::success("keys.revoke").of("signingKey", id))?;
-    tx.forget(Forget::Keys(tenant))?;
-    Ok(true)
 }
 
 fn show(tx: &mut Tx, keys: &Keys, tenant: TenantId) -> Result<()> {

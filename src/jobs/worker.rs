@@ -25,6 +25,7 @@ const TOLD: usize = 256;
 
 pub struct Worker {
     handlers: Vec<Handler>,
+    patience: Duration,
     crew: Option<Crew>,
     loops: Vec<JoinHandle<()>>,
 }
@@ -48,7 +49,12 @@ struct Held {
 
 impl Worker {
     pub fn new(handlers: Vec<Handler>) -> Self {
-        Self { handlers, crew: None, loops: Vec::new() }
+        Self { handlers, patience: DRAIN, crew: None, loops: Vec::new() }
+    }
+
+    /// How long work in progress may take to end when the worker stops.
+    pub fn draining(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 }
 
@@ -94,7 +100,7 @@ impl Component for Worker {
         crew.house.work.notify_waiters();
         // The working loop ends when its last job has ended.
         if let Some(work) = self.loops.first_mut()
-            && timeout(DRAIN, work).await.is_ok()
+            && timeout(self.patience, work).await.is_ok()
         {
             self.loops.remove(0);
         }

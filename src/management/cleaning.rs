@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::entity;
+use super::entity::turns as entity;
 use crate::base::{Result, Timestamp};
 use crate::db::DbConn;
 use crate::identity::job::Outcome;
 use crate::identity::{Claimed, Handler, Scope};
 use crate::jobs::entity::look;
-use crate::{proofs, sessions};
+use crate::{guesses, sessions};
 
 const BATCH: i64 = 500;
 /// So long after its end a refresh token is still told that its session has ended.
@@ -23,8 +23,8 @@ pub fn handlers() -> Vec<Handler> {
         Handler::new("jobs.clean", jobs).at("0 1 * * *").within(PATIENCE),
         Handler::new("domainEvents.clean", domain_events).at("20 1 * * *").within(PATIENCE),
         Handler::new("sessions.clean", ended_sessions).at("0 2 * * *").within(PATIENCE),
-        Handler::new("proofs.clean", expired).at("0 */2 * * *").within(PATIENCE),
-        Handler::new("guesses.clean", guesses).at("40 1 * * *").within(PATIENCE),
+        Handler::new("pendingLogins.clean", pending_logins).at("0 */2 * * *").within(PATIENCE),
+        Handler::new("guesses.clean", counted_guesses).at("40 1 * * *").within(PATIENCE),
     ]
 }
 
@@ -43,18 +43,15 @@ async fn ended_sessions(scope: Scope, _: Claimed) -> Outcome {
     Ok(all(&scope, "sessions", move |conn| Ok(sessions::entity::clean(conn, than, BATCH)?)).await?)
 }
 
-async fn expired(scope: Scope, _: Claimed) -> Outcome {
+async fn pending_logins(scope: Scope, _: Claimed) -> Outcome {
     let now = scope.now();
-    let proofs = move |conn: &mut DbConn| Ok(proofs::entity::Proof::clean(conn, now, BATCH)?);
-    all(&scope, "one_time_proofs", proofs).await?;
-    all(&scope, "sign_ups", move |conn| Ok(entity::clean_sign_ups(conn, now, BATCH)?)).await?;
-    all(&scope, "pending_logins", move |conn| Ok(entity::clean_pending_logins(conn, now, BATCH)?)).await?;
-    Ok(())
+    let batch = move |conn: &mut DbConn| Ok(entity::clean_pending_logins(conn, now, BATCH)?);
+    Ok(all(&scope, "pending_logins", batch).await?)
 }
 
-async fn guesses(scope: Scope, _: Claimed) -> Outcome {
+async fn counted_guesses(scope: Scope, _: Claimed) -> Outcome {
     let than: Timestamp = scope.now() - GUESSES;
-    Ok(all(&scope, "guess_counters", move |conn| Ok(entity::clean_guesses(conn, than, BATCH)?)).await?)
+    Ok(all(&scope, "guess_counters", move |conn| Ok(guesses::entity::clean(conn, than, BATCH)?)).await?)
 }
 
 /// Until nothing is left.

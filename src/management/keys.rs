@@ -1,11 +1,11 @@
-//! Signing keys of all tenants: they take turns by themselves, and an operator may hurry or revoke one.
+//! Signing keys of all tenants: they take turns by themselves. What operators do with one stands in `events/keys.rs`.
 
 use std::time::Duration;
 
 use tracing::instrument;
 
-use super::entity;
-use crate::base::{Error, Result, SigningKeyId, TenantId};
+use super::entity::turns as entity;
+use crate::base::{Error, Result, TenantId};
 use crate::components::keys::SigningKey;
 use crate::components::rotation::{self, Step, Turn};
 use crate::identity::job::Outcome;
@@ -46,19 +46,6 @@ pub async fn rotate(scope: &Scope, tenant: TenantId) -> Result<Step> {
             rotation::rotate(tx, &house.keys, tenant, (turn, used))
         })
         .await
-}
-
-/// Shows the next key of a tenant now, so that it takes over at the first turn after everybody can have seen it.
-#[instrument(name = "keys.hurry", skip_all)]
-pub async fn hurry(scope: &Scope, tenant: TenantId) -> Result<Step> {
-    let (there, house) = (within(scope, tenant).await?, scope.house.clone());
-    there.write(move |tx| rotation::hurry(tx, &house.keys, tenant)).await
-}
-
-/// Ends a key and all it signed, at once here and within two seconds elsewhere. False of one that is not there.
-#[instrument(name = "keys.revoke", skip_all)]
-pub async fn revoke(scope: &Scope, tenant: TenantId, id: SigningKeyId) -> Result<bool> {
-    within(scope, tenant).await?.write(move |tx| rotation::revoke(tx, tenant, id)).await
 }
 
 async fn within(scope: &Scope, tenant: TenantId) -> Result<Scope> {

@@ -1,9 +1,8 @@
 //! People and keys as operators see them, in the database.
 
-mod cleaning;
 pub mod rules;
+pub mod turns;
 
-pub use cleaning::*;
 
 use diesel::prelude::*;
 use serde::Serialize;

@@ -11,6 +11,7 @@ mod postgres;
 pub mod smtp;
 mod smtp_talk;
 mod sqlite;
+pub mod work;
 
 use std::sync::Arc;
 

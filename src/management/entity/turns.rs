@@ -1,32 +1,17 @@
-//! What the house needs to know of all tenants at once, and rows that nobody will ask for again.
+//! What the turns of keys and the clean-ups ask of all tenants.
 
 use diesel::dsl::{exists, select};
 use diesel::prelude::*;
 
-use crate::base::{PendingLoginId, SignUpId, TenantId, Timestamp};
-use crate::db::schema::{clients, guess_counters, pending_logins, sessions, sign_ups};
+use crate::base::{PendingLoginId, TenantId, Timestamp};
+use crate::db::schema::{clients, pending_logins, sessions};
 use crate::db::{DbConn, Json};
 use crate::identity::client::ClientSettings;
-
-pub fn clean_sign_ups(conn: &mut DbConn, now: Timestamp, at_most: i64) -> QueryResult<usize> {
-    let old = sign_ups::table.filter(sign_ups::expires_at.le(now));
-    let ids: Vec<SignUpId> = old.select(sign_ups::id).limit(at_most).load(conn)?;
-    diesel::delete(sign_ups::table.filter(sign_ups::id.eq_any(ids))).execute(conn)
-}
 
 pub fn clean_pending_logins(conn: &mut DbConn, now: Timestamp, at_most: i64) -> QueryResult<usize> {
     let old = pending_logins::table.filter(pending_logins::expires_at.le(now));
     let ids: Vec<PendingLoginId> = old.select(pending_logins::id).limit(at_most).load(conn)?;
     diesel::delete(pending_logins::table.filter(pending_logins::id.eq_any(ids))).execute(conn)
-}
-
-/// Counters that nobody guessed at since `than`. Their key is a pair, so each batch is a span of time.
-pub fn clean_guesses(conn: &mut DbConn, than: Timestamp, at_most: i64) -> QueryResult<usize> {
-    use guess_counters as g;
-    let times = g::table.filter(g::last_at.lt(than)).order(g::last_at).select(g::last_at);
-    let until: Option<Timestamp> = times.offset(at_most - 1).first(conn).optional()?;
-    let old = g::last_at.lt(than).and(g::last_at.le(until.unwrap_or(than)));
-    diesel::delete(g::table.filter(old)).execute(conn)
 }
 
 /// Whether anything was signed for the tenant since then: every login and refresh moves a session.
