@@ -1,6 +1,6 @@
 # `make` alone lists what there is. The same words run here, in CI and in a fresh clone.
 
-.PHONY: help run test lint fmt clean
+.PHONY: help run test lint fmt bench clean
 
 help: ## list these words
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1	/'
@@ -21,6 +21,9 @@ lint: ## format, clippy, documentation, and cargo-deny where it is installed
 
 fmt: ## format the sources
 	cargo fmt
+
+bench: ## what a request costs beside a bare route, and what the server weighs
+	cargo bench --locked --bench door
 
 clean: ## delete what was built and the development database
 	cargo clean

@@ -1,5 +1,6 @@
 //! The roof: builds the components, mounts every room's routes, and says what this process is.
 
+pub mod owner;
 mod welcome;
 
 use std::net::{SocketAddr, TcpListener};
@@ -22,13 +23,20 @@ use crate::components::{Clock, Random};
 use crate::components::{health, limits};
 use crate::db::Db;
 use crate::identity::house::{House, Lent};
-use crate::identity::{Route, route, serve};
+use crate::identity::{Handler, Route, route, serve};
+use crate::jobs::worker::Worker;
 use crate::management::entity::{canary, set_canary};
-use crate::{sessions, tenancy};
+use crate::{auth, jobs, sessions, tenancy};
 
 /// Every room's routes: the one list that router, gate and API document are made from.
 pub fn routes() -> Vec<Route> {
-    [tenancy::controller::routes(), sessions::controller::routes()].concat()
+    [tenancy::controller::routes(), sessions::controller::routes(), auth::account::controller::routes()]
+        .concat()
+}
+
+/// Every room's handlers of jobs. A name that stands in none is left alone by this process.
+pub fn handlers() -> Vec<Handler> {
+    [jobs::handlers(), auth::account::jobs::handlers()].concat()
 }
 
 /// What a process is given before it has components.
@@ -60,6 +68,9 @@ fn builder(given: &Given) -> Builder {
         .required(SigningKeys)
         .required(Mail)
         .required(Shared);
+    if given.config.roles.work {
+        builder = builder.required(Worker::new(handlers()));
+    }
     if given.config.roles.serve {
         builder = builder.required(Api::at(given.config.server.listen));
         if given.config.environment.is_development() {

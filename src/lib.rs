@@ -14,13 +14,16 @@
 //! | ground | `http/`, then `db/`, then `base/` |
 
 pub mod app;
+pub mod auth;
 pub mod base;
 pub mod cli;
 pub mod components;
 pub mod db;
 pub mod http;
 pub mod identity;
+pub mod jobs;
 pub mod management;
 pub mod permissions;
+pub mod proofs;
 pub mod sessions;
 pub mod tenancy;

@@ -1,8 +1,8 @@
 //! `doorward mail`: look at a mail, or try the mail server with one.
 
-use super::Done;
 use super::desk::{self, email};
 use super::settings::Flags;
+use super::{Done, jobs};
 use crate::app;
 use crate::base::DeliveryId;
 use crate::components::Clock;
@@ -12,9 +12,11 @@ use crate::components::line::Line;
 use crate::components::mail::letter::{Letterhead, Override, Recipient, write};
 use crate::components::mail::{Message, samples};
 use crate::components::mailer::{Envelope, Outcome, Sender};
+use crate::components::post;
 use crate::components::templates::Templates;
 use crate::components::terminal::say;
 use crate::components::words::Locale;
+use crate::jobs::entity::look::Wanted;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Mail {
@@ -34,6 +36,11 @@ pub enum Mail {
         #[arg(long, conflicts_with = "html")]
         text: bool,
     },
+    /// The mails that were written, as jobs: which are due, carried, or given up.
+    List {
+        #[arg(long)]
+        json: bool,
+    },
     /// Send one mail to see that the mail server takes it, and tell its words if it does not.
     SendTest { address: String },
 }
@@ -45,6 +52,10 @@ pub fn run(flags: &Flags, mail: &Mail) -> Done {
             Ok(desk::OK)
         }
         Mail::Preview { name: Some(name), locale, html, .. } => preview(name, locale, *html),
+        Mail::List { json } => {
+            let wanted = Wanted { name: Some(post::NAME.to_owned()), ..Wanted::default() };
+            jobs::list(flags, wanted, (None, *json))
+        }
         Mail::SendTest { address } => send_test(&flags.load()?.config, address),
     }
 }

@@ -133,6 +133,7 @@ mod tests {
             "java\tscript:x",
             "data:text/html,x",
             "//e.example",
+            "file://e.example/x",
         ] {
             assert_eq!(Link::parse(hostile), None, "{hostile}");
         }

@@ -61,7 +61,6 @@ fn title(status: u16) -> &'static str {
 /// The error classes of Feathers 5, by status.
 fn feathers(status: u16) -> (&'static str, &'static str) {
     match status {
-        400 => ("BadRequest", "bad-request"),
         401 => ("NotAuthenticated", "not-authenticated"),
         403 => ("Forbidden", "forbidden"),
         404 => ("NotFound", "not-found"),
@@ -72,7 +71,7 @@ fn feathers(status: u16) -> (&'static str, &'static str) {
         422 => ("Unprocessable", "unprocessable"),
         429 => ("TooManyRequests", "too-many-requests"),
         503 => ("Unavailable", "unavailable"),
-        400..=499 => ("BadRequest", "bad-request"),
-        _ => ("GeneralError", "general-error"),
+        500.. => ("GeneralError", "general-error"),
+        _ => ("BadRequest", "bad-request"),
     }
 }

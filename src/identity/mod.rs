@@ -3,6 +3,7 @@
 pub mod client;
 pub mod gate;
 pub mod house;
+pub mod job;
 pub mod pending;
 pub mod route;
 pub mod scope;
@@ -14,6 +15,7 @@ pub mod user;
 
 pub use client::{App, Client, ClientKind};
 pub use house::House;
+pub use job::{Claimed, Failure, Handler};
 pub use pending::{Next, PendingLogin};
 pub use route::{Access, Method, Nothing, Route};
 pub use scope::{Scope, Who};

@@ -11,9 +11,9 @@ use super::pending::PendingLogin;
 use super::session::{Epochs, Live};
 use super::tenant::Tenant;
 use super::token::MISSING_TOKEN;
-use crate::base::{Error, Result, TenantId, Timestamp};
+use crate::base::{Error, JobId, Result, TenantId, Timestamp};
 use crate::db::schema::{memberships, sessions, tenants, users};
-use crate::db::tx::{Actor, ActorKind, Cause, Effects, Tx};
+use crate::db::tx::{Actor, ActorKind, Cause, Effects, Forget, Tx};
 use crate::db::{BothDsl, DbConn, Locked};
 use crate::http::Incoming;
 
@@ -60,6 +60,12 @@ impl Scope {
     pub fn of_house(house: House, tenant: Option<Arc<Tenant>>) -> Self {
         let incoming = Incoming::none();
         Self::new(Inner { house, incoming, tenant, app: None, who: Who::House, causation: None })
+    }
+
+    /// A job's: what it changes says which job it was.
+    pub fn of_job(house: House, tenant: Option<Arc<Tenant>>, job: JobId) -> Self {
+        let incoming = Incoming::none();
+        Self::new(Inner { house, incoming, tenant, app: None, who: Who::House, causation: Some(job.0) })
     }
 
     /// For commands: an operator, in a tenant or above them all.
@@ -155,6 +161,16 @@ impl Scope {
         let (value, effects) = written.await?;
         self.follow(&effects);
         Ok(value)
+    }
+
+    /// A write found that what the gate went by has moved: the gate must not go by it again.
+    pub fn forget_what_was_seen(&self) {
+        if let Who::Session(live) = &self.who {
+            self.house.forget(Forget::Session(live.session));
+        }
+        if let Some(tenant) = &self.tenant {
+            self.house.forget(Forget::Tenant(tenant.id));
+        }
     }
 
     fn follow(&self, effects: &Effects) {

@@ -131,9 +131,10 @@ async fn carry_out(
     let scope = gate::admit(house, route, incoming.clone()).await?;
     tell(&scope);
     let input = input(house, route, &incoming, payload).await?;
-    match route.run(scope, input.clone()).await {
+    match route.run(scope.clone(), input.clone()).await {
         // What the gate saw has moved: once more from the door, and then no more.
         Err(Error::Stale) => {
+            scope.forget_what_was_seen();
             let scope = gate::admit(house, route, incoming).await?;
             match route.run(scope, input).await {
                 Err(Error::Stale) => Err(STALE.error()),
@@ -276,7 +277,6 @@ const ALWAYS: &[(&str, &str)] = &[
     ("referrer-policy", "no-referrer"),
     ("cache-control", "no-store"),
     ("strict-transport-security", "max-age=31536000; includeSubDomains"),
-    ("x-frame-options", "DENY"),
     ("cross-origin-opener-policy", "same-origin"),
     (
         "content-security-policy",

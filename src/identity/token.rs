@@ -130,7 +130,7 @@ async fn verify(house: &House, kind: Kind, token: &str) -> Result<Verified> {
     let tenant = house.tenant(claims.tenant).await?;
     let issuer_fits = tenant.is_some_and(|tenant| tenant.issues(&claims.iss, house.clock.now()));
     // Our own API takes only what is meant for it (RFC 8725, section 3.9).
-    let meant_for_us = claims.aud.iter().any(|audience| *audience == claims.iss);
+    let meant_for_us = claims.aud.contains(&claims.iss);
     if subject_fits && issuer_fits && meant_for_us && verifier.tenant == claims.tenant {
         Ok(Verified { claims, key })
     } else {

@@ -4,7 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answers::{SUCCESS, Sessions, Success, TokenPair};
-use super::events::{self, INVALID_REFRESH_TOKEN, SESSION_ENDED, UNKNOWN_SESSION};
+use super::device::Push;
+use super::events::{
+    self, INVALID_REFRESH_TOKEN, NO_DEVICE, NOT_IMPERSONATING, PUSH_DOES_NOT_FIT, SESSION_ENDED,
+    UNKNOWN_SESSION,
+};
 use super::switch::{self, Target, Tenants};
 use crate::base::{PlainToken, Result, SessionId, TenantId};
 use crate::http::WithCookies;
@@ -35,6 +39,14 @@ pub fn routes() -> Vec<Route> {
             .original(),
         Route::new(Method::Post, "/session/logout-others", Access::Session, logout_others)
             .named("sessions.logout_others", "End all your sessions in this tenant but this one."),
+        Route::new(Method::Post, "/session/set-notification-token", Access::Session, set_notification_token)
+            .named("sessions.set_notification_token", "Where this session's device is told of news.")
+            .refuses(&[&NO_DEVICE, &PUSH_DOES_NOT_FIT])
+            .original(),
+        Route::new(Method::Post, "/auth/impersonate-stop-session", Access::Session, stop_impersonation)
+            .named("sessions.stop_impersonation", "Stop acting as somebody else: this session ends.")
+            .refuses(&[&NOT_IMPERSONATING])
+            .original(),
         Route::new(Method::Get, "/session/tenants", Access::Session, tenants)
             .named("sessions.tenants", "The tenants that you are a member of and could switch to."),
         Route::new(Method::Post, "/session/switch-tenant", Access::Session, switch_tenant)
@@ -97,6 +109,16 @@ pub struct Ended {
 
 async fn logout_others(scope: Scope, _: Nothing) -> Result<Ended> {
     Ok(Ended { ended: events::logout_others(&scope).await? })
+}
+
+async fn set_notification_token(scope: Scope, body: Push) -> Result<Success> {
+    events::set_notification_token(&scope, body).await?;
+    Ok(SUCCESS)
+}
+
+async fn stop_impersonation(scope: Scope, _: Nothing) -> Result<Success> {
+    events::stop_impersonation(&scope).await?;
+    Ok(SUCCESS)
 }
 
 async fn tenants(scope: Scope, _: Nothing) -> Result<Tenants> {

@@ -6,8 +6,12 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+mod cli;
 mod data;
+mod devices;
 mod doors;
 mod ground;
 mod house;
 mod kit;
+mod refresh;
+mod switch;

@@ -396,6 +396,12 @@ CREATE INDEX jobs_name ON jobs (name, state);
 CREATE INDEX jobs_tenant ON jobs (tenant_id, created_at, id);
 CREATE INDEX jobs_finished ON jobs (completed_at);
 
+-- A name that stands here is not run, by any worker, until it is taken away again.
+CREATE TABLE job_pauses (
+    name text COLLATE "C" PRIMARY KEY,
+    created_at timestamptz NOT NULL
+);
+
 CREATE TABLE cron_jobs (
     id uuid PRIMARY KEY,
     tenant_id uuid REFERENCES tenants (id) ON DELETE CASCADE,

@@ -396,6 +396,12 @@ CREATE INDEX jobs_name ON jobs (name, state);
 CREATE INDEX jobs_tenant ON jobs (tenant_id, created_at, id);
 CREATE INDEX jobs_finished ON jobs (completed_at);
 
+-- A name that stands here is not run, by any worker, until it is taken away again.
+CREATE TABLE job_pauses (
+    name TEXT PRIMARY KEY,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE cron_jobs (
     id BLOB PRIMARY KEY,
     tenant_id BLOB REFERENCES tenants (id) ON DELETE CASCADE,

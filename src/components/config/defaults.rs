@@ -118,6 +118,7 @@ impl Default for Limits {
             tenant_per_minute: count(6_000),
             sign_ups_per_address_per_hour: count(20),
             mails_per_address_per_hour: count(3),
+            mails_per_tenant_per_day: count(20_000),
         }
     }
 }

@@ -63,6 +63,7 @@ const SENTENCES: &[(&str, &str)] = &[
     ("limits.tenant_per_minute", "Requests to one tenant."),
     ("limits.sign_ups_per_address_per_hour", "Sign-ups from one address."),
     ("limits.mails_per_address_per_hour", "Mails that strangers can cause to one mail address."),
+    ("limits.mails_per_tenant_per_day", "Mails that one tenant sends."),
     ("guesses.delay_from", "Wrong passwords in a row after which each next one waits."),
     ("guesses.at_most", "Wrong passwords in a row after which none is looked at."),
     ("proxies.trusted", "Networks of your proxies. Forwarded headers count from these alone."),

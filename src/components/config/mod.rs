@@ -193,6 +193,7 @@ pub struct Limits {
     pub tenant_per_minute: NonZeroU32,
     pub sign_ups_per_address_per_hour: NonZeroU32,
     pub mails_per_address_per_hour: NonZeroU32,
+    pub mails_per_tenant_per_day: NonZeroU32,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -106,3 +106,57 @@ fn values(message: &Message, to: &Recipient, tenant: &Brand) -> Value {
         mail => message.values(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::components::brand::Colour;
+    use crate::components::mail::samples;
+
+    fn written(changed: Override) -> Written {
+        let to = Recipient {
+            address: Line::new("ada@example.com"),
+            name: Some(Line::new("Ada <b>")),
+            locale: Locale::Nl,
+        };
+        let head = Letterhead { tenant: Brand::new("Acme", Colour::HOUSE), changed };
+        let message = samples::named("sessions/login_code").unwrap();
+        write(&Templates::embedded().unwrap(), &message, &to, &head).unwrap()
+    }
+
+    #[test]
+    fn a_tenants_words_stand_within_the_houses_layout() {
+        let mail = written(Override {
+            subject: Some("Code {{ mail.code }}\nBcc: x".into()),
+            text: Some("Tik {{ mail.code }} over.".into()),
+            html: Some("<p>{{ person.name }}: {{ mail.code }}</p>".into()),
+        });
+
+        assert_eq!(mail.subject.as_str(), "Code 40718263 Bcc: x");
+        assert!(mail.text.starts_with("Hallo Ada <b>,\n\nTik 40718263 over.\n\nWas jij dit niet?\n"));
+        assert!(
+            mail.html.contains("<p>Ada &lt;b&gt;: 40718263</p>") && mail.html.contains("Was jij dit niet?")
+        );
+    }
+
+    #[test]
+    fn a_tenants_template_that_fails_does_not_stop_the_mail() {
+        let broken = Some("{% for a in mail.code %}{{ nobody }}{% endfor %}".to_owned());
+
+        let mail = written(Override { subject: None, text: broken.clone(), html: broken });
+
+        assert!(mail.text.contains("    4071 8263\n"));
+        assert!(mail.html.contains("4071</span>"));
+    }
+
+    #[test]
+    fn a_template_is_tried_on_a_sample_before_it_is_saved() {
+        let (templates, tenant) = (Templates::embedded().unwrap(), Brand::house());
+        let sample = samples::named("sessions/login_code").unwrap();
+        let text = |source: &str| Override { text: Some(source.to_owned()), ..Override::default() };
+
+        assert!(text("{{ mail.code }}").check(&templates, &sample, &tenant).is_ok());
+        let refused = text("{{ mail.link }}").check(&templates, &sample, &tenant).unwrap_err();
+        assert!(refused.is(&crate::components::sandbox::TEMPLATE_INVALID));
+    }
+}

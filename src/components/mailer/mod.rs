@@ -3,6 +3,8 @@
 pub mod envelope;
 pub mod kept;
 pub mod smtp;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

@@ -26,16 +26,17 @@ fn frame(locale: Locale, name: &str) -> Frame {
 fn pages(templates: &Templates, locale: Locale, name: &str) -> Vec<(String, String)> {
     use Flow::*;
     let frame = frame(locale, name);
-    let line = || Some(Line::new(name));
+    let line = || Some(Line::new(if name == MARKER { name } else { "ada@example.com" }));
+    let person = || Some(person(name));
     let mut all = Vec::new();
     let mut add =
         |title: &str, rendered: Result<Rendered>| all.push((format!("page-{title}"), rendered.unwrap().html));
     for flow in [Verify, ConfirmEmail, UndoEmail, Invitation] {
-        let ask = Ask { flow, address: line(), inviter: line().filter(|_| flow == Invitation) };
+        let ask = Ask { flow, address: line(), inviter: person().filter(|_| flow == Invitation) };
         add(&format!("ask-{flow:?}"), render(templates, &frame, &ask));
     }
     for flow in [Verify, Reset, Invitation] {
-        let named = line().filter(|_| flow == Invitation);
+        let named = person().filter(|_| flow == Invitation);
         let problems = if flow == Reset { vec![Problem::PasswordTooCommon] } else { Vec::new() };
         let page =
             NewPassword { flow, address: line(), inviter: named.clone(), name: named, minimum: 15, problems };
@@ -52,9 +53,14 @@ fn pages(templates: &Templates, locale: Locale, name: &str) -> Vec<(String, Stri
     all
 }
 
+/// The marker stays the marker; any other name is a tenant's, and a person has one of their own.
+fn person(name: &str) -> Line {
+    Line::new(if name == MARKER { name } else { "Ada Lovelace" })
+}
+
 fn written(templates: &Templates, locale: Locale, name: &str) -> Vec<(&'static str, mail::Written)> {
     let head = Letterhead { tenant: frame(locale, name).tenant, changed: Override::default() };
-    let to = Recipient { address: Line::new("ada@example.com"), name: Some(Line::new(name)), locale };
+    let to = Recipient { address: Line::new("ada@example.com"), name: Some(person(name)), locale };
     samples::all().iter().map(|m| (m.name(), mail::write(templates, m, &to, &head).unwrap())).collect()
 }
 
@@ -109,7 +115,7 @@ fn development(templates: &Templates, name: &str) -> Vec<(String, String)> {
     let home = Home {
         tenant: "demo".into(),
         address: "http://localhost:3000".into(),
-        people: vec![fact("Owner", "the invitation is in the inbox"), fact("Marker", name)],
+        people: vec![fact("Owner", "the invitation is in the inbox"), fact("Grace", name)],
         clients: vec![fact("demo-web", "browser, any http://localhost:*"), fact("demo-cli", "native")],
         commands: vec![fact(
             "Sign up",
@@ -118,11 +124,11 @@ fn development(templates: &Templates, name: &str) -> Vec<(String, String)> {
     };
     let requests = [
         request("/api/v1/auth/password/login", 401, 48_210),
-        request(name, 200, 3_120),
+        request(if name == MARKER { name } else { "/api/v1/auth/session/refresh" }, 200, 3_120),
         request("/x", 500, 900),
     ];
     let bars = [
-        bar("request", 0, (0, 48_210), &[("marker", name)]),
+        bar("request", 0, (0, 48_210), &[("user_agent", name)]),
         bar("gate.authenticate", 1, (40, 310), &[]),
         bar("password.login", 1, (400, 47_500), &[("tenant", "demo"), ("client", "demo-web")]),
         bar("db.read", 2, (450, 820), &[("rows", "1")]),
@@ -133,7 +139,10 @@ fn development(templates: &Templates, name: &str) -> Vec<(String, String)> {
     let tab = |tab| dev::mail(templates, verify, tab).unwrap().html;
     vec![
         ("dev-home".into(), dev::home(templates, &home).unwrap().html),
-        ("dev-inbox".into(), dev::inbox(templates, &mails, name).unwrap().html),
+        (
+            "dev-inbox".into(),
+            dev::inbox(templates, &mails, if name == MARKER { name } else { "" }).unwrap().html,
+        ),
         ("dev-empty".into(), dev::inbox(templates, &[], "").unwrap().html),
         ("dev-mail-html".into(), tab(Tab::Html)),
         ("dev-mail-text".into(), tab(Tab::Text)),

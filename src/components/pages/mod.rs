@@ -21,12 +21,11 @@ pub struct Rendered {
 }
 
 /// For every page, beside its policy: links hold tokens, so nothing is kept and no referrer is told.
-pub const HEADERS: [(&str, &str); 7] = [
+pub const HEADERS: [(&str, &str); 6] = [
     ("Content-Type", "text/html; charset=utf-8"),
     ("Cache-Control", "no-store"),
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Vary", "Accept-Language, Cookie"),
 ];

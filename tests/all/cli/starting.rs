@@ -39,7 +39,8 @@ async fn cfg_1_a_key_file_that_others_may_read_refuses_the_start(ground: Ground)
     let mut installation = Installation::on(&ground).with("DOORWARD_MASTER_KEY_FILE", "key");
     installation.variables.retain(|(name, _)| name != "DOORWARD_MASTER_KEY");
     installation.write("key", KEY);
-    let mode = |mode| std::fs::set_permissions(installation.path("key"), PermissionsExt::from_mode(mode)).unwrap();
+    let mode =
+        |mode| std::fs::set_permissions(installation.path("key"), PermissionsExt::from_mode(mode)).unwrap();
 
     mode(0o644);
     let open = refused(&installation);
@@ -77,8 +78,10 @@ async fn a_node_with_another_master_key_refuses_to_start_in_one_sentence(ground:
     running.signal(libc::SIGTERM);
     let ended = running.ended().await;
 
-    let other = Installation::on(&ground)
-        .with("DOORWARD_MASTER_KEY", "4Fz8yTq1mB7sVxJc9RkLpDn3HgWaEo6uYi0QfZrXbN5=".replace("N5=", "N4=").as_str());
+    let other = Installation::on(&ground).with(
+        "DOORWARD_MASTER_KEY",
+        "4Fz8yTq1mB7sVxJc9RkLpDn3HgWaEo6uYi0QfZrXbN5=".replace("N5=", "N4=").as_str(),
+    );
     let said = refused(&other);
 
     assert_eq!(ended.0, Some(0), "{}", ended.1);

@@ -1,0 +1,3 @@
+//! The ways in: equal rooms, strangers to each other.
+
+pub mod account;
