@@ -83,6 +83,9 @@ fn send_test(config: &Config, address: &str) -> Done {
         return Err("mail.transport is not smtp, so nothing would leave this machine; set it and mail.host"
             .to_owned());
     }
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    // The mailer's connections belong to the runtime that they are made in, and end in it.
+    let _inside = runtime.enter();
     let mailer = app::mailer(config).map_err(|error| error.to_string())?;
     let templates = Templates::embedded().map_err(|error| error.words())?;
     let message = samples::named("sessions/new_device").ok_or("the sample mail is gone")?;
@@ -91,7 +94,6 @@ fn send_test(config: &Config, address: &str) -> Done {
     let written = write(&templates, &message, &to, &head).map_err(|error| error.words())?;
     let mail = (&message, written);
     let envelope = Envelope::new(DeliveryId::new(), Clock::real().now(), mail, (sender(config), to));
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     match runtime.block_on(mailer.send(envelope)) {
         Outcome::Sent => {
             say(&format!("the mail server took a mail to {address}"));

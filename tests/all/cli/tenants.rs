@@ -67,7 +67,7 @@ async fn a_plan_is_applied_and_what_is_exported_is_equal_to_it(ground: Ground) {
     let again = installation.run(&["tenants", "plan", "--check"]);
 
     assert_eq!(plan.code, 5, "{plan:?}");
-    assert!(plan.out.starts_with("+ library (new)\n  + display_name = City Library\n"), "{}", plan.out);
+    assert!(plan.out.starts_with("+ library (new)\n  + data = "), "{}", plan.out);
     assert!(plan.out.contains("  + clients.library-web.origins = http://www.library.localhost:5173\n"));
     assert!(unasked.code == 1 && unasked.err.contains("say --yes"), "{unasked:?}");
     assert!(out.ends_with("applied\n"), "{out}");
