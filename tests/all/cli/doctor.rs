@@ -19,18 +19,19 @@ async fn a_sound_installation_is_told_line_by_line(ground: Ground) {
     let doctor = installation.run(&["doctor"]);
     let json = installation.run(&["doctor", "--json"]);
 
-    assert_eq!(doctor.code, 0, "{doctor:?}");
+    // The tests' own cluster runs without fsync, and the doctor does not let that pass.
+    let postgres = ground.url().starts_with("postgres");
+    assert_eq!(doctor.code, if postgres { 5 } else { 0 }, "{doctor:?}");
     assert!(
         doctor.out.starts_with("ok    settings      right and secure enough for test\n"),
         "{}",
         doctor.out
     );
-    assert!(doctor.out.lines().all(|line| line.starts_with("ok    ")), "{}", doctor.out);
-    let lasting =
-        if ground.url().starts_with("postgres") { "synchronous_commit=on" } else { "synchronous=FULL" };
+    let lasting = if postgres { "synchronous_commit=on, fsync=off" } else { "synchronous=FULL" };
     assert!(doctor.out.contains(lasting), "{}", doctor.out);
     let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
-    assert!(json.as_array().unwrap().iter().all(|finding| finding["is"] == "ok"), "{json}");
+    let well = |finding: &serde_json::Value| finding["is"] == "ok" || finding["what"] == "durability";
+    assert!(json.as_array().unwrap().iter().all(well), "{json}");
 }
 
 async fn a_drift_is_warned_of_and_a_lost_master_key_fails(ground: Ground) {
@@ -62,7 +63,7 @@ async fn verify_names_each_fault_with_its_table_and_row(ground: Ground) {
     let sound = installation.run(&["verify"]);
     installation.write(
         "config/tenants.toml",
-        "[[tenants]]\nname = 'a'\ndisplay_name = 'A'\npublic_url = { test = 'http://a.test' }\n\
+        "[[tenants]]\nname = 'a'\ndisplay_name = 'A'\npublic_url = { test = 'http://a.localhost' }\n\
         [[tenants.clients]]\npublic_id = 'a'\nname = 'a'\nkind = 'browser'\ndefault = true\n",
     );
     installation.run(&["tenants", "apply", "--yes"]);

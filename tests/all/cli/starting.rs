@@ -59,7 +59,8 @@ async fn cfg_2_production_refuses_every_insecure_setting_and_names_them_all_at_o
     let installation = bare.with("DOORWARD_MAIL__FROM", "door@example.com");
     let tenants = "[[tenants]]\nname = 'a'\ndisplay_name = 'A'\npublic_url = { production = 'https://a.example' }\n\
         [[tenants.clients]]\npublic_id = 'a'\nname = 'a'\nkind = 'browser'\ndefault = true\n\
-        origins = { production = ['http://a.example'] }\n";
+        [[tenants.clients]]\npublic_id = 'b'\nname = 'b'\nkind = 'native'\n\
+        origins = { production = ['http://localhost:5173'] }\n";
     installation.write("config/tenants.toml", tenants);
 
     let said = refused(&installation);
@@ -69,7 +70,10 @@ async fn cfg_2_production_refuses_every_insecure_setting_and_names_them_all_at_o
     assert!(said.contains("database.url: has a password from an example"), "{said}");
     assert!(said.contains("mail.tls: goes to another machine without TLS"), "{said}");
     assert!(said.contains("hashing: is weaker than"), "{said}");
-    assert!(said.contains("origins: production would answer scripts from \"http://a.example\""), "{said}");
+    assert!(
+        said.contains("origins: production would answer scripts from \"http://localhost:5173\""),
+        "{said}"
+    );
 }
 
 async fn a_node_with_another_master_key_refuses_to_start_in_one_sentence(ground: Ground) {
