@@ -1,5 +1,6 @@
 //! The roof: builds the components, mounts every room's routes, and says what this process is.
 
+pub mod owner;
 mod welcome;
 
 use std::net::{SocketAddr, TcpListener};

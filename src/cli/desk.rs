@@ -12,7 +12,7 @@ use crate::app::{self, Given};
 use crate::base::{Email, Error};
 use crate::components::log;
 use crate::components::terminal::say;
-use crate::db::{DbConn, migrate};
+use crate::db::{DbConn, is_postgres, migrate};
 use crate::identity::Scope;
 
 /// Starts the components, does it, and stops them again.
@@ -41,6 +41,10 @@ fn up_to_date(given: &Given) -> Result<(), String> {
         return Ok(());
     }
     let url = given.config.database.url.expose_secret();
+    let path = url.strip_prefix("sqlite://").unwrap_or(url);
+    if !is_postgres(url) && !std::path::Path::new(path).exists() {
+        return Err(format!("there is no database at {path} yet; run `doorward migrate`"));
+    }
     let mut conn = DbConn::open(url).map_err(|error| format!("the database does not answer: {error}"))?;
     let level = migrate::level(&mut conn).map_err(|error| error.words())?;
     match level.pending.len() {

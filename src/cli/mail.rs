@@ -1,8 +1,8 @@
 //! `doorward mail`: look at a mail, or try the mail server with one.
 
-use super::Done;
 use super::desk::{self, email};
 use super::settings::Flags;
+use super::{Done, jobs};
 use crate::app;
 use crate::base::DeliveryId;
 use crate::components::Clock;
@@ -12,9 +12,11 @@ use crate::components::line::Line;
 use crate::components::mail::letter::{Letterhead, Override, Recipient, write};
 use crate::components::mail::{Message, samples};
 use crate::components::mailer::{Envelope, Outcome, Sender};
+use crate::components::post;
 use crate::components::templates::Templates;
 use crate::components::terminal::say;
 use crate::components::words::Locale;
+use crate::jobs::entity::look::Wanted;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Mail {
@@ -34,6 +36,11 @@ pub enum Mail {
         #[arg(long, conflicts_with = "html")]
         text: bool,
     },
+    /// The mails that were written, as jobs: which are due, carried, or given up.
+    List {
+        #[arg(long)]
+        json: bool,
+    },
     /// Send one mail to see that the mail server takes it, and tell its words if it does not.
     SendTest { address: String },
 }
@@ -45,6 +52,10 @@ pub fn run(flags: &Flags, mail: &Mail) -> Done {
             Ok(desk::OK)
         }
         Mail::Preview { name: Some(name), locale, html, .. } => preview(name, locale, *html),
+        Mail::List { json } => {
+            let wanted = Wanted { name: Some(post::NAME.to_owned()), ..Wanted::default() };
+            jobs::list(flags, wanted, (None, *json))
+        }
         Mail::SendTest { address } => send_test(&flags.load()?.config, address),
     }
 }
@@ -72,6 +83,9 @@ fn send_test(config: &Config, address: &str) -> Done {
         return Err("mail.transport is not smtp, so nothing would leave this machine; set it and mail.host"
             .to_owned());
     }
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    // The mailer's connections belong to the runtime that they are made in, and end in it.
+    let _inside = runtime.enter();
     let mailer = app::mailer(config).map_err(|error| error.to_string())?;
     let templates = Templates::embedded().map_err(|error| error.words())?;
     let message = samples::named("sessions/new_device").ok_or("the sample mail is gone")?;
@@ -80,7 +94,6 @@ fn send_test(config: &Config, address: &str) -> Done {
     let written = write(&templates, &message, &to, &head).map_err(|error| error.words())?;
     let mail = (&message, written);
     let envelope = Envelope::new(DeliveryId::new(), Clock::real().now(), mail, (sender(config), to));
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     match runtime.block_on(mailer.send(envelope)) {
         Outcome::Sent => {
             say(&format!("the mail server took a mail to {address}"));

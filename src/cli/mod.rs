@@ -7,6 +7,7 @@ mod describe;
 mod desk;
 mod doctor;
 mod health;
+mod jobs;
 mod keys;
 mod mail;
 mod migrate;
@@ -70,6 +71,9 @@ enum Command {
     /// The keys that sign a tenant's tokens.
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// The queue of work and deliveries.
+    #[command(subcommand)]
+    Jobs(jobs::Jobs),
     /// The mails: look at one, or send one to try the mail server.
     #[command(subcommand)]
     Mail(mail::Mail),
@@ -106,6 +110,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Command::Clients(clients) => clients::run(flags, clients),
         Command::Users(users) => users::run(flags, users),
         Command::Keys(keys) => keys::run(flags, keys),
+        Command::Jobs(jobs) => jobs::run(flags, jobs),
         Command::Mail(mail) => mail::run(flags, mail),
         Command::Health => health::run(flags),
         Command::Doctor(doctor) => doctor::run(flags, doctor),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::Done;
 use super::desk::{self, at_desk, email, json};
 use super::settings::Flags;
+use crate::app::owner;
 use crate::base::{Result, UserId};
 use crate::components::terminal::{say, table};
 use crate::identity::Scope;
@@ -23,6 +24,15 @@ pub enum Users {
         limit: u16,
         #[arg(long)]
         json: bool,
+    },
+    /// Invite an address: the link is shown once, and mailed where mail leaves.
+    #[command(after_help = "Example:\n  doorward users invite ada@example.com --tenant library --role admin")]
+    Invite {
+        email: String,
+        #[arg(long)]
+        tenant: String,
+        #[arg(long, default_value = "admin")]
+        role: String,
     },
     /// Give somebody a role.
     #[command(after_help = "Example:\n  doorward users grant ada@example.com admin --tenant library")]
@@ -55,6 +65,15 @@ pub fn run(flags: &Flags, users: &Users) -> Done {
         Users::List { tenant, after, limit, json } => at_desk(flags, async |scope| {
             list(&in_tenant(&scope, tenant).await?, *after, (*limit, *json)).await
         }),
+        Users::Invite { email: address, tenant, role } => {
+            let email = email(address)?;
+            at_desk(flags, async |scope| {
+                let link = owner::invite(&in_tenant(&scope, tenant).await?, email, role.clone()).await?;
+                eprintln!("doorward: this link makes {address} {role} of {tenant}, once; it is kept nowhere");
+                say(&link);
+                Ok(desk::OK)
+            })
+        }
         Users::Grant(Role { email: address, role, tenant }) => {
             let email = email(address)?;
             at_desk(flags, async |scope| {

@@ -8,6 +8,7 @@
 
 mod account;
 mod api;
+mod cli;
 mod client;
 mod data;
 mod devices;
@@ -21,5 +22,6 @@ mod nodes;
 mod password;
 mod recipes;
 mod refresh;
+mod switch;
 mod tokens;
 mod walk;

@@ -218,6 +218,8 @@ fn mail(loaded: &Loaded) -> Finding {
     let Ok(runtime) = tokio::runtime::Runtime::new() else {
         return Finding::fail("mail", "this machine gives no threads", "free some");
     };
+    // The mailer's connections belong to the runtime that they are made in, and end in it.
+    let _inside = runtime.enter();
     let checked = app::mailer(config).map_err(|error| error.to_string());
     let checked = checked.and_then(|mailer| runtime.block_on(mailer.check()).map_err(|error| error.words()));
     let host = config.mail.host.as_deref().unwrap_or_default();

@@ -78,9 +78,16 @@ fn every_mail_can_be_looked_at_in_both_languages_and_an_unknown_one_is_named() {
 
     assert_eq!(names.out.lines().count(), 12, "{}", names.out);
     assert!(dutch.out.starts_with("Subject: ") && dutch.out.contains("Hallo Ada"), "{}", dutch.out);
-    assert!(html.out.starts_with("<!doctype html>") || html.out.starts_with("<!DOCTYPE html>"), "{}", html.out);
+    assert!(
+        html.out.starts_with("<!doctype html>") || html.out.starts_with("<!DOCTYPE html>"),
+        "{}",
+        html.out
+    );
     assert_eq!(wrong.code, 1);
-    assert_eq!(wrong.err, "doorward: there is no mail \"password/poetry\"; `doorward mail preview` names them\n");
+    assert_eq!(
+        wrong.err,
+        "doorward: there is no mail \"password/poetry\"; `doorward mail preview` names them\n"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -83,6 +83,7 @@ impl App {
     }
 
     async fn bare(ground: Ground, config: Config, clock: Clock) -> Self {
+        ground.goes_by(&clock);
         let vault = Vault::new(&[MasterKey::from_bytes(&[7; 32])]).unwrap();
         let given = Given { config: Arc::new(config), clock: clock.clone(), vault };
         let running = app::start(&given).await.unwrap();
