@@ -19,6 +19,7 @@ use crate::components::vault::Vault;
 use crate::components::{Clock, Random};
 use crate::components::{health, limits};
 use crate::db::Db;
+use crate::http::edge;
 use crate::identity::house::{House, Lent};
 use crate::identity::{Route, route, serve};
 use crate::{sessions, tenancy};
@@ -265,6 +266,7 @@ impl Component for Api {
                 .default_service(web::to(move |request| serve::nowhere(house.clone(), request)))
         };
         let server = HttpServer::new(app)
+            .on_connect(|_, data| drop(data.insert(edge::Line::default())))
             .workers(workers)
             .disable_signals()
             .client_request_timeout(Duration::from_secs(10))

@@ -8,7 +8,9 @@
 
 mod data;
 mod doors;
+mod faults;
 mod ground;
+mod guard;
 mod house;
 mod kit;
 mod refresh;

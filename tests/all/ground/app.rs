@@ -65,7 +65,7 @@ impl App {
     }
 
     pub async fn with(ground: Ground, config: Config) -> Self {
-        Self::with_clock(ground, config, Clock::settable(START)).await
+        Self::at(ground, config, Clock::settable(START)).await
     }
 
     /// A second node on the same database: the same settings, key and clock.
@@ -73,7 +73,8 @@ impl App {
         Self::bare(self.ground.clone(), (*self.running.house.config).clone(), self.clock.clone()).await
     }
 
-    async fn with_clock(ground: Ground, config: Config, clock: Clock) -> Self {
+    /// By another clock than the test's own, for what runs beside a real process.
+    pub async fn at(ground: Ground, config: Config, clock: Clock) -> Self {
         let app = Self::bare(ground, config, clock).await;
         app.found("a").await;
         app.found("b").await;

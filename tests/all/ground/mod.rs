@@ -4,6 +4,7 @@
 
 pub mod app;
 pub mod browser;
+pub mod forge;
 mod leash;
 pub mod mime;
 pub mod people;
