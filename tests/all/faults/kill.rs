@@ -11,7 +11,7 @@ use doorward::components::Clock;
 use doorward::db::schema::{audit_records, domain_events, sessions};
 use serde_json::json;
 
-use crate::ground::app::{App, Door, config};
+use crate::ground::app::{App, Door, MASTER, config};
 use crate::ground::forge::claim;
 use crate::ground::people::Holder;
 use crate::ground::{Ground, on_both};
@@ -47,7 +47,7 @@ impl Server {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
         command.env_clear().current_dir(folder);
-        let key = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [7_u8; 32]);
+        let key = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, MASTER);
         command.env("DOORWARD_ENV", "test").env("DATABASE_URL", ground.url()).env("DOORWARD_MASTER_KEY", key);
         command.env("DOORWARD_SERVER__LISTEN", format!("127.0.0.1:{port}"));
         command.env("DOORWARD_SERVER__METRICS_LISTEN", "127.0.0.1:0");
