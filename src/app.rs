@@ -22,6 +22,7 @@ use crate::components::vault::Vault;
 use crate::components::{Clock, Random};
 use crate::components::{assets, health, limits};
 use crate::db::Db;
+use crate::http::edge;
 use crate::identity::hearing::Listener;
 use crate::identity::house::{House, Lent};
 use crate::identity::{Handler, Route, route, serve};
@@ -374,6 +375,7 @@ impl Component for Api {
                 .default_service(web::to(move |request| serve::nowhere(house.clone(), request)))
         };
         let server = HttpServer::new(app)
+            .on_connect(|_, data| drop(data.insert(edge::Line::default())))
             .workers(workers)
             .disable_signals()
             .client_request_timeout(Duration::from_secs(10))

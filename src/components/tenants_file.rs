@@ -1,6 +1,7 @@
 //! `config/tenants.toml`: which tenants there are, where they answer, and which clients they have.
 
 mod check;
+pub use check::is_public_id;
 pub mod site;
 
 use std::collections::BTreeMap;

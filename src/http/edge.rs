@@ -1,6 +1,8 @@
 //! What a request must look like before anything of it is believed: its size, and one reading only of where it ends
 //! and whom it is for.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::http::{Method, Version};
@@ -15,7 +17,26 @@ pub struct Sizes {
     pub url: usize,
 }
 
+/// One connection. The framework reads ahead: what stood behind a malformed request on the same connection would be
+/// answered although the connection is said to close.
+#[derive(Debug, Default)]
+pub struct Line {
+    is_cut: AtomicBool,
+}
+
 pub fn check(request: &HttpRequest, sizes: Sizes) -> Result<()> {
+    let line = request.conn_data::<Line>();
+    if line.is_some_and(|line| line.is_cut.load(Ordering::SeqCst)) {
+        return Err(MALFORMED.error());
+    }
+    let checked = whole(request, sizes);
+    if let (Err(_), Some(line)) = (&checked, line) {
+        line.is_cut.store(true, Ordering::SeqCst);
+    }
+    checked
+}
+
+fn whole(request: &HttpRequest, sizes: Sizes) -> Result<()> {
     if request.uri().to_string().len() > sizes.url {
         return Err(TOO_LARGE.saying("The URL is longer than this server takes."));
     }

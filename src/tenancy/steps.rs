@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::description::{ClientDescription, TenantDescription};
 use super::entity;
-use crate::base::{ClientId, HashedToken, Result, TenantId, Timestamp};
+use crate::base::error::INVALID;
+use crate::base::{ClientId, FieldError, HashedToken, Result, TenantId, Timestamp};
+use crate::components::tenants_file::is_public_id;
 use crate::db::Json;
 use crate::db::tx::{Audit, Forget, Happened, Tx};
 use crate::identity::client::ClientSettings;
@@ -80,6 +82,10 @@ pub fn create(tx: &mut Tx, new: &NewTenant) -> Result<Tenant> {
 }
 
 pub fn create_client(tx: &mut Tx, tenant: TenantId, new: &NewClient) -> Result<Client> {
+    if !is_public_id(&new.public_id) {
+        let why = "Lower-case letters, digits, `-` and `_`; at most 64.";
+        return Err(INVALID.with(vec![FieldError::new("$.publicId", "validator.pattern", why)]));
+    }
     let client = Client {
         id: ClientId::new(),
         tenant_id: tenant,

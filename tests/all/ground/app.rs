@@ -43,6 +43,11 @@ pub struct Reply {
 }
 
 pub const START: Timestamp = Timestamp(1_795_348_800_000_000);
+/// Random, since a server refuses to start with what is not.
+pub const MASTER: [u8; 32] = [
+    0xe7, 0xaa, 0x5b, 0x8b, 0xc6, 0x55, 0xd3, 0x25, 0x4a, 0xc1, 0xd3, 0xc0, 0x89, 0x39, 0x09, 0x7a, 0xc9,
+    0x06, 0x02, 0x36, 0x16, 0x36, 0xaa, 0xcc, 0x08, 0xb4, 0x06, 0x42, 0x3b, 0x19, 0x1b, 0x6e,
+];
 pub const SECRET: &str = "a-backend-secret-of-this-test-and-no-other";
 
 /// Cheap hashing and wide limits; a test that is about either says so.
@@ -67,7 +72,7 @@ impl App {
     }
 
     pub async fn with(ground: Ground, config: Config) -> Self {
-        Self::with_clock(ground, config, Clock::settable(START)).await
+        Self::at(ground, config, Clock::settable(START)).await
     }
 
     /// A second node on the same database: the same settings, key and clock.
@@ -84,7 +89,7 @@ impl App {
 
     async fn bare(ground: Ground, config: Config, clock: Clock) -> Self {
         ground.goes_by(&clock);
-        let vault = Vault::new(&[MasterKey::from_bytes(&[7; 32])]).unwrap();
+        let vault = Vault::new(&[MasterKey::from_bytes(&MASTER)]).unwrap();
         let given = Given { config: Arc::new(config), clock: clock.clone(), vault };
         let running = app::start(&given).await.unwrap();
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();

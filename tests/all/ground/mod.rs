@@ -5,6 +5,7 @@
 pub mod app;
 pub mod binary;
 pub mod browser;
+pub mod forge;
 mod leash;
 pub mod mime;
 pub mod people;
