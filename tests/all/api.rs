@@ -216,3 +216,18 @@ async fn page(ground: Ground) {
     assert!(loaded.as_array().unwrap().iter().all(own), "{loaded}");
     assert_eq!(log.as_array().map(Vec::len), Some(0), "{log:#}");
 }
+
+#[test]
+fn every_promise_names_a_test_that_exists() {
+    let page = std::fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    let names: Vec<&str> =
+        page.split('`').filter(|word| word.contains("::") && !word.contains(' ')).collect();
+
+    for name in &names {
+        let (file, function) = name.rsplit_once("::").unwrap();
+        let path = root().join("tests/all").join(format!("{}.rs", file.replace("::", "/")));
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(text.contains(&format!("fn {function}(")), "{name}");
+    }
+    assert!(names.len() > 10, "{names:?}");
+}

@@ -77,7 +77,8 @@ pub async fn local_tenant(app: &App, name: &str, issuer: &str, owns_host: bool) 
         audiences: vec![AUDIENCE.into()],
         ..NewClient::of(ClientKind::Native, &id, name)
     };
-    let made = Scope::of_house(app.running.house.clone(), None).write(move |tx| {
+    let scope = Scope::of_house(app.running.house.clone(), None);
+    let made = scope.write(move |tx| {
         let tenant = create_tenant(tx, &new)?;
         create_client(tx, tenant.id, &client)?;
         Ok(tenant.id)
