@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_web::{App, HttpServer, web};
 
+use crate::audit::keeper::Keeper;
 use crate::base::Error;
 use crate::components::config::{self, Config, Environment, MailTls, MailTransport};
 use crate::components::database::Database;
@@ -14,18 +15,26 @@ use crate::components::keys::Keys;
 use crate::components::limiter::Limiter;
 use crate::components::mailer::{Kept, Mailer, Smtp, SmtpSettings, Tls, Transport};
 use crate::components::platform::{Builder, Cause, Component, Handle, Platform, Unsound, Watch};
+use crate::components::recorder::{Disguise, Recorder};
 use crate::components::templates::Templates;
 use crate::components::vault::Vault;
 use crate::components::{Clock, Random};
-use crate::components::{health, limits};
+use crate::components::{health, limits, metrics};
 use crate::db::Db;
 use crate::identity::house::{House, Lent};
 use crate::identity::{Route, route, serve};
-use crate::{sessions, tenancy};
+use crate::{audit, development, sessions, tenancy};
 
 /// Every room's routes: the one list that router, gate and API document are made from.
 pub fn routes() -> Vec<Route> {
-    [tenancy::controller::routes(), sessions::controller::routes()].concat()
+    [tenancy::controller::routes(), sessions::controller::routes(), audit::controller::routes()].concat()
+}
+
+/// Those of this environment: development also has its tools.
+fn routes_of(config: &Config) -> Vec<Route> {
+    let tools =
+        if config.environment.is_development() { development::events_pages::routes() } else { Vec::new() };
+    [routes(), tools].concat()
 }
 
 /// What a process is given before it has components.
@@ -55,7 +64,9 @@ fn builder(given: &Given) -> Builder {
         .required(Hashing)
         .required(SigningKeys)
         .required(Mail)
-        .required(Shared);
+        .required(Shared)
+        .required(Books::default())
+        .optional(metrics::Listener::at(given.config.server.metrics_listen));
     if given.config.roles.serve {
         builder = builder.required(Api::at(given.config.server.listen));
     }
@@ -164,6 +175,8 @@ impl Component for Shared {
         let now = given.clock.clone();
         let limiter = Limiter::new(Arc::new(move || now.now()), limits::classes(&given.config));
         let Given { config, clock, vault } = given;
+        let recorder = Recorder::shared(config.events.recorder, &clock);
+        let disguise = Disguise::new(&vault)?;
         let Post { mailer, templates } = post;
         Ok(House::new(Lent {
             config,
@@ -176,7 +189,45 @@ impl Component for Shared {
             limiter,
             mailer,
             templates,
+            recorder,
+            disguise,
         }))
+    }
+}
+
+/// Writes down, second by second, what requests leave behind in memory.
+#[derive(Default)]
+struct Books(Option<Keeper>);
+
+/// Whoever makes entries consumes this, and so is stopped before the books are closed.
+#[derive(Clone, Copy, Debug)]
+pub struct Open;
+
+impl Handle for Open {}
+
+impl Component for Books {
+    type Consumes = (House,);
+    type Provides = Open;
+
+    fn name(&self) -> &'static str {
+        "bookkeeping"
+    }
+
+    async fn init(&mut self, (house,): (House,)) -> Result<Open, Cause> {
+        self.0 = Some(Keeper::of(house));
+        Ok(Open)
+    }
+
+    async fn start(&mut self) -> Result<(), Cause> {
+        self.0.iter_mut().for_each(Keeper::begin);
+        Ok(())
+    }
+
+    async fn stop(&mut self) -> Result<(), Cause> {
+        match self.0.take() {
+            Some(keeper) => Ok(keeper.close().await?),
+            None => Ok(()),
+        }
     }
 }
 
@@ -233,21 +284,22 @@ impl Api {
 }
 
 impl Component for Api {
-    type Consumes = (House, Watch);
+    type Consumes = (House, Watch, Open);
     type Provides = Listening;
 
     fn name(&self) -> &'static str {
         "api"
     }
 
-    async fn init(&mut self, (house, watch): (House, Watch)) -> Result<Listening, Cause> {
-        let faults = route::faults(&routes());
+    async fn init(&mut self, (house, watch, _): Self::Consumes) -> Result<Listening, Cause> {
+        let faults = route::faults(&routes_of(&house.config));
         if !faults.is_empty() {
             return Err(Error::from(faults).into());
         }
         let listener =
             TcpListener::bind(self.address).map_err(|error| format!("{}: {error}", self.address))?;
         let address = listener.local_addr()?;
+        self.address = address;
         self.bound = Some((listener, house, watch));
         Ok(Listening(address))
     }
@@ -256,7 +308,7 @@ impl Component for Api {
         let Some((listener, house, watch)) = self.bound.take() else { return Ok(()) };
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let workers = if house.config.environment == Environment::Test { 1 } else { workers };
-        let routes: Vec<Arc<Route>> = routes().into_iter().map(Arc::new).collect();
+        let routes: Vec<Arc<Route>> = routes_of(&house.config).into_iter().map(Arc::new).collect();
         let app = move || {
             let (house, watch) = (house.clone(), watch.clone());
             App::new()
@@ -273,6 +325,7 @@ impl Component for Api {
             .listen(listener)?
             .run();
         self.running = Some(server.handle());
+        tracing::info!(address = self.address.to_string(), "the API listens");
         tokio::spawn(server);
         Ok(())
     }

@@ -14,10 +14,12 @@
 //! | ground | `http/`, then `db/`, then `base/` |
 
 pub mod app;
+pub mod audit;
 pub mod base;
 pub mod cli;
 pub mod components;
 pub mod db;
+pub mod development;
 pub mod http;
 pub mod identity;
 pub mod management;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::settings::Flags;
 use crate::app;
 use crate::components::platform::Outcome;
+use crate::components::recorder::Recorder;
 use crate::components::{log, metrics};
 
 /// How long work in progress may take to end.
@@ -31,8 +32,9 @@ pub fn run(flags: &Flags) -> ExitCode {
 
 fn start(flags: &Flags) -> Result<Outcome, String> {
     let given = flags.given()?;
-    log::install(&given.config);
     metrics::install().map_err(|error| error.to_string())?;
+    let recorder = Recorder::shared(given.config.events.recorder, &given.clock);
+    log::install(&given.config, &given.clock, &recorder);
     let platform = app::platform(&given).map_err(|unsound| unsound.to_string())?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(platform.run_until_signal(DEADLINE)).map_err(|error| error.to_string())

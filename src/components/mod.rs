@@ -22,6 +22,7 @@ pub mod pages;
 pub mod platform;
 pub mod post;
 pub mod random;
+pub mod recorder;
 pub mod sandbox;
 pub mod templates;
 pub mod tenants_file;

@@ -10,6 +10,7 @@ use super::house::House;
 use super::pending::PendingLogin;
 use super::route::{Access, Route};
 use super::scope::{Inner, Scope, Who};
+use super::telling::Known;
 use super::tenant::Tenant;
 use super::token::{self, INVALID_TOKEN, Kind, MISSING_TOKEN};
 use crate::base::error::UNSUPPORTED_MEDIA_TYPE;
@@ -28,8 +29,9 @@ crate::refusals! {
     NOT_LOCAL = 403 "auth.development.localOnly" "A development server answers on this machine only, and to no proxy.";
 }
 
-/// Lets a request in, as whom it may be; or refuses.
-pub async fn admit(house: &House, route: &Route, incoming: Incoming) -> Result<Scope> {
+/// Lets a request in, as whom it may be; or refuses. What it found out by then stands in `known`.
+#[tracing::instrument(name = "gate", level = "debug", skip_all)]
+pub async fn admit(house: &House, route: &Route, incoming: Incoming, known: &mut Known) -> Result<Scope> {
     house.limiter.spend("address", incoming.address.to_string().as_bytes(), 1)?;
     local_only(house, &incoming)?;
     origin(house, &incoming).await?;
@@ -50,20 +52,21 @@ pub async fn admit(house: &House, route: &Route, incoming: Incoming) -> Result<S
         }
         Access::Server => (Who::Server, Some(server(house, &incoming).await?)),
     };
-    if let Some((tenant, _)) = &at {
-        let key = tenant.id.as_bytes().as_slice();
-        house.limiter.spend("tenant", key, 1)?;
+    let (tenant, app) = at.unzip();
+    let scope = Scope::new(Inner { house: house.clone(), incoming, tenant, app, who, causation: None });
+    known.learn(&scope);
+    if let Some(tenant) = &scope.tenant {
+        house.limiter.spend("tenant", tenant.id.as_bytes(), 1)?;
     }
-    if let (Access::Permission(permission), Who::Session(live)) = (route.access, &who)
+    if let (Access::Permission(permission), Who::Session(live)) = (route.access, &scope.who)
         && !live.may(permission)
     {
         return Err(MISSING_PERMISSION.because(permission));
     }
-    let (tenant, app) = at.unzip();
-    if let (true, Some(app)) = (route.cookie, &app) {
-        for_cookies(app, &incoming)?;
+    if let (true, Some(app)) = (route.cookie, &scope.app) {
+        for_cookies(app, &scope.incoming)?;
     }
-    Ok(Scope::new(Inner { house: house.clone(), incoming, tenant, app, who, causation: None }))
+    Ok(scope)
 }
 
 type At = (Arc<Tenant>, Arc<App>);
@@ -134,6 +137,15 @@ async fn resolve(house: &House, incoming: &Incoming) -> Result<At> {
     }
     listed(house, &app, incoming)?;
     Ok((tenant, app))
+}
+
+/// The tenant that a refused request meant, as far as that is known without a credential.
+pub async fn addressed(house: &House, incoming: &Incoming) -> Option<TenantId> {
+    if let Ok(Some(tenant)) = house.tenant_at(&incoming.host).await {
+        return Some(tenant);
+    }
+    let app = house.app(incoming.client.as_ref()?).await.ok()??;
+    Some(app.client.tenant_id)
 }
 
 async fn open(house: &House, id: TenantId) -> Result<Arc<Tenant>> {

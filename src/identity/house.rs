@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::client::App;
+use super::denials::Denials;
 use super::session::Live;
 use super::tenant::Tenant;
 use super::token::Verified;
@@ -19,6 +20,7 @@ use crate::components::keys::Keys;
 use crate::components::limiter::Limiter;
 use crate::components::mailer::Mailer;
 use crate::components::random::Random;
+use crate::components::recorder::{Disguise, Recorder};
 use crate::components::templates::Templates;
 use crate::components::vault::Vault;
 use crate::db::Db;
@@ -39,6 +41,10 @@ pub struct Inner {
     pub limiter: Limiter,
     pub mailer: Arc<Mailer>,
     pub templates: Arc<Templates>,
+    pub recorder: Recorder,
+    pub disguise: Disguise,
+    /// Refused requests on their way to the audit.
+    pub denials: Denials,
     pub proxies: Proxies,
     /// Rung after a commit that enqueued work, and by notify.
     pub work: Arc<Notify>,
@@ -67,6 +73,8 @@ pub struct Lent {
     pub limiter: Limiter,
     pub mailer: Arc<Mailer>,
     pub templates: Arc<Templates>,
+    pub recorder: Recorder,
+    pub disguise: Disguise,
 }
 
 impl Deref for House {
@@ -91,6 +99,9 @@ impl House {
             limiter: lent.limiter,
             mailer: lent.mailer,
             templates: lent.templates,
+            recorder: lent.recorder,
+            disguise: lent.disguise,
+            denials: Denials::default(),
             work: Arc::default(),
             happened: Arc::default(),
             claims: moka::sync::Cache::new(20_000),

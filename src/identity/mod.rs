@@ -1,6 +1,7 @@
 //! Who is asking: tenant, client, user and session rows; a request becomes a `Scope` here.
 
 pub mod client;
+pub mod denials;
 pub mod gate;
 pub mod house;
 pub mod pending;
@@ -8,6 +9,7 @@ pub mod route;
 pub mod scope;
 pub mod serve;
 pub mod session;
+pub mod telling;
 pub mod tenant;
 pub mod token;
 pub mod user;

@@ -1,21 +1,23 @@
 //! The REST transport: an actix request goes through the gate to a route's event, and its result becomes a response.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use serde_json::{Map, Value};
 use tracing::Instrument;
 
 use super::gate;
 use super::house::House;
 use super::route::{Access, Method, Route, Source};
+use super::telling::{self, Known, Telling};
 use crate::base::error::{
-    INVALID, METHOD_NOT_ALLOWED, NOT_FOUND, STALE, TOO_LARGE, UNPARSABLE, UNSUPPORTED_MEDIA_TYPE,
+    INTERNAL, INVALID, METHOD_NOT_ALLOWED, NOT_FOUND, STALE, TOO_LARGE, UNPARSABLE, UNSUPPORTED_MEDIA_TYPE,
 };
 use crate::base::{Error, FieldError, RequestId, Result};
 use crate::http::answer::Content;
@@ -75,82 +77,69 @@ fn allowed(routes: &[Arc<Route>]) -> String {
 
 async fn serve(house: House, route: Arc<Route>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let id = RequestId::new();
-    let began = house.clock.now();
-    let span = tracing::info_span!(
-        "request", request = %id, method = route.method.word(), route = route.path, event = route.name,
-        tenant = tracing::field::Empty, actor = tracing::field::Empty, status = tracing::field::Empty,
-        key = tracing::field::Empty, reason = tracing::field::Empty,
-    );
+    let telling = Telling::begin(&route, id);
+    let span = telling.span.clone();
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let outcome = carry_out(&house, &route, id, &request, payload).instrument(span.clone()).await;
-    let answer = outcome.unwrap_or_else(|error| refused(&error, id, &span));
-    span.record("status", answer.status);
-    let millis = house.clock.now().since(began).as_secs_f64() * 1000.0;
-    span.in_scope(|| tracing::info!(name: "request.done", status = answer.status, millis, "answered"));
-    metrics::counter!("doorward_requests_total", "event" => route.name, "status" => class(answer.status))
-        .increment(1);
-    metrics::histogram!("doorward_request_seconds", "event" => route.name).record(millis / 1000.0);
-    respond(&house, answer, id, origin).await
-}
-
-fn class(status: u16) -> &'static str {
-    match status {
-        ..300 => "2xx",
-        300..400 => "3xx",
-        400..500 => "4xx",
-        _ => "5xx",
-    }
-}
-
-fn refused(error: &Error, id: RequestId, span: &tracing::Span) -> Answer {
-    span.record("key", error.key());
-    match error {
-        Error::Refused(refused) => {
-            if let Some(reason) = refused.reason {
-                span.record("reason", reason);
-            }
+    let answered = async {
+        let mut known = Known::nothing(telling.span.clone());
+        let carried = AssertUnwindSafe(carry_out(&house, &route, (&request, id), payload, &mut known));
+        let (outcome, whole) = match carried.catch_unwind().await {
+            Ok(outcome) => (outcome, true),
+            // Told by the hook, in a line of its own.
+            Err(_) => (Err(INTERNAL.error()), false),
+        };
+        if let Err(error) = &outcome {
+            telling::deny(&house, &route, (&request, id), (&known, error)).await;
         }
-        Error::Stale => {}
-        // Logged once, here: the only place where it is handled.
-        Error::Internal(cause) => span.in_scope(|| tracing::error!(%cause, "internal error")),
+        (outcome, whole)
+    };
+    let (outcome, whole) = answered.instrument(span).await;
+    let answer = match outcome {
+        Ok(answer) => {
+            telling.end(answer.status, None);
+            answer
+        }
+        Err(error) => {
+            // Logged once, here: the only place where it is handled.
+            if let Error::Internal(cause) = &error {
+                telling.span.in_scope(|| tracing::error!(%cause, "internal error"));
+            }
+            telling.end(error.status(), Some(&error));
+            problem::answer(&error, id)
+        }
+    };
+    let mut response = respond(&house, answer, id, origin).await;
+    if !whole {
+        // Half of the request may still be unread.
+        response.head_mut().set_connection_type(ConnectionType::Close);
     }
-    problem::answer(error, id)
+    response
 }
 
 async fn carry_out(
     house: &House,
     route: &Arc<Route>,
-    id: RequestId,
-    request: &HttpRequest,
+    (request, id): (&HttpRequest, RequestId),
     payload: Payload,
+    known: &mut Known,
 ) -> Result<Answer> {
     if request.uri().to_string().len() > house.config.limits.url.get() {
         return Err(TOO_LARGE.saying("The URL is longer than this server takes."));
     }
     let incoming = Incoming::read(request, id, &house.proxies)?;
-    let scope = gate::admit(house, route, incoming.clone()).await?;
-    tell(&scope);
-    let input = input(house, route, &incoming, payload).await?;
+    let scope = gate::admit(house, route, incoming.clone(), known).await?;
+    let reading = tracing::debug_span!("input");
+    let input = input(house, route, &incoming, payload).instrument(reading).await?;
     match route.run(scope, input.clone()).await {
         // What the gate saw has moved: once more from the door, and then no more.
         Err(Error::Stale) => {
-            let scope = gate::admit(house, route, incoming).await?;
+            let scope = gate::admit(house, route, incoming, known).await?;
             match route.run(scope, input).await {
                 Err(Error::Stale) => Err(STALE.error()),
                 outcome => outcome,
             }
         }
         outcome => outcome,
-    }
-}
-
-fn tell(scope: &super::scope::Scope) {
-    let span = tracing::Span::current();
-    if let Some(tenant) = &scope.tenant {
-        span.record("tenant", tracing::field::display(tenant.id));
-    }
-    if let Some(actor) = scope.cause().actor.id {
-        span.record("actor", tracing::field::display(actor));
     }
 }
 
@@ -249,6 +238,7 @@ async fn otherwise(house: House, allowed: String, request: HttpRequest) -> HttpR
     let id = RequestId::new();
     let origin = request.headers().get(header::ORIGIN).cloned();
     if request.method() != actix_web::http::Method::OPTIONS {
+        Telling::stray(&request, id).end(405, Some(&METHOD_NOT_ALLOWED.error()));
         let answer = problem::answer(&METHOD_NOT_ALLOWED.error(), id).header("allow", allowed);
         return respond(&house, answer, id, origin).await;
     }
@@ -267,6 +257,7 @@ async fn otherwise(house: House, allowed: String, request: HttpRequest) -> HttpR
 pub async fn nowhere(house: House, request: HttpRequest) -> HttpResponse {
     let id = RequestId::new();
     let origin = request.headers().get(header::ORIGIN).cloned();
+    Telling::stray(&request, id).end(404, Some(&NOT_FOUND.error()));
     respond(&house, problem::answer(&NOT_FOUND.error(), id), id, origin).await
 }
 

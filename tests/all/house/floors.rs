@@ -23,7 +23,7 @@ const FLOORS: &[&[&str]] = &[
         "proofs",
         "guesses",
     ],
-    &["management", "users", "actions"],
+    &["management", "users", "actions", "development"],
     &["auth"],
     &["app"],
     &["cli"],

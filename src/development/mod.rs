@@ -1,0 +1,3 @@
+//! The tools of development, under `/_dev`: there and nowhere else.
+
+pub mod events_pages;
