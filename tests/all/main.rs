@@ -12,3 +12,4 @@ mod ground;
 mod house;
 mod kit;
 mod refresh;
+mod telling;

@@ -10,6 +10,7 @@ pub mod people;
 mod postgres;
 pub mod smtp;
 mod smtp_talk;
+pub mod spawned;
 mod sqlite;
 
 use std::sync::Arc;
