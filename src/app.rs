@@ -1,5 +1,6 @@
 //! The roof: builds the components, mounts every room's routes, and says what this process is.
 
+mod books;
 pub mod owner;
 mod welcome;
 
@@ -17,10 +18,11 @@ use crate::components::keys::Keys;
 use crate::components::limiter::Limiter;
 use crate::components::mailer::{Kept, Mailer, Smtp, SmtpSettings, Tls, Transport};
 use crate::components::platform::{Builder, Cause, Component, Handle, Platform, Unsound, Watch};
+use crate::components::recorder::{Disguise, Recorder};
 use crate::components::templates::Templates;
 use crate::components::vault::Vault;
 use crate::components::{Clock, Random};
-use crate::components::{assets, health, limits};
+use crate::components::{assets, health, limits, metrics};
 use crate::db::Db;
 use crate::http::edge;
 use crate::identity::hearing::Listener;
@@ -29,7 +31,9 @@ use crate::identity::{Handler, Route, route, serve};
 use crate::jobs::worker::Worker;
 use crate::management::entity::{canary, set_canary};
 use crate::sessions::flush::Flush;
-use crate::{auth, development, guesses, jobs, management, openapi, sessions, tenancy, tokens, users};
+use books::{Books, Open, Refusals};
+
+use crate::{audit, auth, development, jobs, management, openapi, sessions, tenancy, tokens, users};
 
 /// Every room's routes: the one list that router, gate and API document are made from.
 pub fn routes() -> Vec<Route> {
@@ -40,11 +44,24 @@ pub fn routes() -> Vec<Route> {
         auth::password::controller::routes(),
         auth::account::controller::routes(),
         tokens::controller::routes(),
+        audit::controller::routes(),
     ]
     .concat();
     // The document comes last: it describes the others.
     let described = openapi::controller::routes(&rooms);
     [rooms, described].concat()
+}
+
+/// Those of this environment: development also has its tools.
+fn routes_of(config: &Config) -> Vec<Route> {
+    let mut all = routes();
+    if development::exists(config.environment) {
+        all.extend(development::controller::routes());
+    }
+    if config.environment.is_development() {
+        all.extend(development::events_pages::routes());
+    }
+    all
 }
 
 /// Every room's handlers of jobs. A name that stands in none is left alone by this process.
@@ -81,8 +98,10 @@ fn builder(given: &Given) -> Builder {
         .required(SigningKeys)
         .required(Mail)
         .required(Shared)
+        .required(Books::default())
         .required(Refusals::default())
-        .required(Listener::default());
+        .required(Listener::default())
+        .optional(metrics::Listener::at(given.config.server.metrics_listen));
     if given.config.roles.work {
         builder = builder.required(Worker::new(handlers()));
     }
@@ -202,6 +221,8 @@ impl Component for Shared {
         let now = given.clock.clone();
         let limiter = Limiter::new(Arc::new(move || now.now()), limits::classes(&given.config));
         let Given { config, clock, vault } = given;
+        let recorder = Recorder::shared(config.events.recorder, &clock);
+        let disguise = Disguise::new(&vault)?;
         let Post { mailer, templates } = post;
         Ok(House::new(Lent {
             config,
@@ -214,6 +235,8 @@ impl Component for Shared {
             limiter,
             mailer,
             templates,
+            recorder,
+            disguise,
         }))
     }
 }
@@ -233,50 +256,6 @@ async fn one_master_key(db: &Db, vault: &Vault) -> Result<(), Cause> {
     let told = "this database was sealed under another master key than keys.master: start with the key it was made \
                 with, or with both while one replaces the other";
     vault.check_canary(&known.unwrap_or_default()).map_err(|_| told.into())
-}
-
-/// Writes summed refusals down, once a minute and at the end.
-#[derive(Default)]
-struct Refusals {
-    house: Option<House>,
-    ticking: Option<tokio::task::JoinHandle<()>>,
-}
-
-impl Component for Refusals {
-    type Consumes = (House,);
-    type Provides = ();
-
-    fn name(&self) -> &'static str {
-        "refusals"
-    }
-
-    async fn init(&mut self, (house,): (House,)) -> Result<(), Cause> {
-        self.house = Some(house);
-        Ok(())
-    }
-
-    async fn start(&mut self) -> Result<(), Cause> {
-        let Some(house) = self.house.clone() else { return Ok(()) };
-        self.ticking = Some(tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(Duration::from_secs(60)).await;
-                if let Err(error) = guesses::events::write_down(&house).await {
-                    tracing::error!(%error, "summed refusals were not written");
-                }
-            }
-        }));
-        Ok(())
-    }
-
-    async fn stop(&mut self) -> Result<(), Cause> {
-        if let Some(ticking) = self.ticking.take() {
-            ticking.abort();
-        }
-        if let Some(house) = self.house.take() {
-            guesses::events::write_down(&house).await?;
-        }
-        Ok(())
-    }
 }
 
 /// A started process, as tests and commands hold it.
@@ -332,21 +311,22 @@ impl Api {
 }
 
 impl Component for Api {
-    type Consumes = (House, Watch);
+    type Consumes = (House, Watch, Open);
     type Provides = Listening;
 
     fn name(&self) -> &'static str {
         "api"
     }
 
-    async fn init(&mut self, (house, watch): (House, Watch)) -> Result<Listening, Cause> {
-        let faults = route::faults(&routes());
+    async fn init(&mut self, (house, watch, _): Self::Consumes) -> Result<Listening, Cause> {
+        let faults = route::faults(&routes_of(&house.config));
         if !faults.is_empty() {
             return Err(Error::from(faults).into());
         }
         let listener =
             TcpListener::bind(self.address).map_err(|error| format!("{}: {error}", self.address))?;
         let address = listener.local_addr()?;
+        self.address = address;
         self.bound = Some((listener, house, watch));
         Ok(Listening(address))
     }
@@ -356,11 +336,7 @@ impl Component for Api {
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let workers = if house.config.environment == Environment::Test { 1 } else { workers };
         let developing = development::exists(house.config.environment);
-        let mut routes = routes();
-        if developing {
-            routes.extend(development::controller::routes());
-        }
-        let routes: Vec<Arc<Route>> = routes.into_iter().map(Arc::new).collect();
+        let routes: Vec<Arc<Route>> = routes_of(&house.config).into_iter().map(Arc::new).collect();
         let app = move || {
             let (house, watch) = (house.clone(), watch.clone());
             App::new()
@@ -384,6 +360,7 @@ impl Component for Api {
             .listen(listener)?
             .run();
         self.running = Some(server.handle());
+        tracing::info!(address = self.address.to_string(), "the API listens");
         tokio::spawn(server);
         Ok(())
     }
