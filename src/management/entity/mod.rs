@@ -3,7 +3,6 @@
 pub mod rules;
 pub mod turns;
 
-
 use diesel::prelude::*;
 use serde::Serialize;
 
