@@ -1,6 +1,7 @@
 //! The roof: builds the components, mounts every room's routes, and says what this process is.
 
 pub mod owner;
+mod refusals;
 mod welcome;
 
 use std::net::{SocketAddr, TcpListener};
@@ -29,7 +30,7 @@ use crate::identity::{Handler, Route, route, serve};
 use crate::jobs::worker::Worker;
 use crate::management::entity::{canary, set_canary};
 use crate::sessions::flush::Flush;
-use crate::{auth, development, guesses, jobs, management, openapi, sessions, tenancy, tokens, users};
+use crate::{auth, development, jobs, management, openapi, sessions, tenancy, tokens, users};
 
 /// Every room's routes: the one list that router, gate and API document are made from.
 pub fn routes() -> Vec<Route> {
@@ -81,7 +82,7 @@ fn builder(given: &Given) -> Builder {
         .required(SigningKeys)
         .required(Mail)
         .required(Shared)
-        .required(Refusals::default())
+        .required(refusals::Refusals::default())
         .required(Listener::default());
     if given.config.roles.work {
         builder = builder.required(Worker::new(handlers()));
@@ -233,50 +234,6 @@ async fn one_master_key(db: &Db, vault: &Vault) -> Result<(), Cause> {
     let told = "this database was sealed under another master key than keys.master: start with the key it was made \
                 with, or with both while one replaces the other";
     vault.check_canary(&known.unwrap_or_default()).map_err(|_| told.into())
-}
-
-/// Writes summed refusals down, once a minute and at the end.
-#[derive(Default)]
-struct Refusals {
-    house: Option<House>,
-    ticking: Option<tokio::task::JoinHandle<()>>,
-}
-
-impl Component for Refusals {
-    type Consumes = (House,);
-    type Provides = ();
-
-    fn name(&self) -> &'static str {
-        "refusals"
-    }
-
-    async fn init(&mut self, (house,): (House,)) -> Result<(), Cause> {
-        self.house = Some(house);
-        Ok(())
-    }
-
-    async fn start(&mut self) -> Result<(), Cause> {
-        let Some(house) = self.house.clone() else { return Ok(()) };
-        self.ticking = Some(tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(Duration::from_secs(60)).await;
-                if let Err(error) = guesses::events::write_down(&house).await {
-                    tracing::error!(%error, "summed refusals were not written");
-                }
-            }
-        }));
-        Ok(())
-    }
-
-    async fn stop(&mut self) -> Result<(), Cause> {
-        if let Some(ticking) = self.ticking.take() {
-            ticking.abort();
-        }
-        if let Some(house) = self.house.take() {
-            guesses::events::write_down(&house).await?;
-        }
-        Ok(())
-    }
 }
 
 /// A started process, as tests and commands hold it.
