@@ -2,6 +2,7 @@
 
 mod books;
 pub mod owner;
+mod refusals;
 mod welcome;
 
 use std::net::{SocketAddr, TcpListener};
@@ -31,7 +32,7 @@ use crate::identity::{Handler, Route, route, serve};
 use crate::jobs::worker::Worker;
 use crate::management::entity::{canary, set_canary};
 use crate::sessions::flush::Flush;
-use books::{Books, Open, Refusals};
+use books::{Books, Open};
 
 use crate::{audit, auth, development, jobs, management, openapi, sessions, tenancy, tokens, users};
 
@@ -99,7 +100,7 @@ fn builder(given: &Given) -> Builder {
         .required(Mail)
         .required(Shared)
         .required(Books::default())
-        .required(Refusals::default())
+        .required(refusals::Refusals::default())
         .required(Listener::default())
         .optional(metrics::Listener::at(given.config.server.metrics_listen));
     if given.config.roles.work {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::kit::{ADA, OTHER, RIGHT};
+use super::kit::{ADA, OTHER, RIGHT, start};
 use crate::ground::app::{App, Reply};
 use crate::ground::{Ground, on_both};
 
@@ -23,7 +23,7 @@ async fn change(app: &App, token: &str, password: &str) -> Reply {
 }
 
 async fn pw_1_fourteen_characters_alone_are_too_few(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     app.resident(&door, ADA).await;
     let token = app.token(&door, ADA).await;
@@ -41,7 +41,7 @@ async fn pw_1_fourteen_characters_alone_are_too_few(ground: Ground) {
 }
 
 async fn pw_3_a_passphrase_needs_no_composition(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     app.resident(&door, ADA).await;
 
@@ -51,7 +51,7 @@ async fn pw_3_a_passphrase_needs_no_composition(ground: Ground) {
 }
 
 async fn pw_4_a_common_or_personal_password_is_refused(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     app.resident(&door, ADA).await;
     let token = app.token(&door, ADA).await;
@@ -70,7 +70,7 @@ async fn pw_4_a_common_or_personal_password_is_refused(ground: Ground) {
 }
 
 async fn pw_8_a_change_ends_the_other_sessions_and_is_told_by_mail(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     app.resident(&door, ADA).await;
     let (here, there) = (app.token(&door, ADA).await, app.login(&door, ADA, RIGHT).await);
@@ -87,7 +87,7 @@ async fn pw_8_a_change_ends_the_other_sessions_and_is_told_by_mail(ground: Groun
 }
 
 async fn pw_8_other_sessions_stay_when_asked_to(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     app.resident(&door, ADA).await;
     let (here, there) = (app.token(&door, ADA).await, app.token(&door, ADA).await);
@@ -100,7 +100,7 @@ async fn pw_8_other_sessions_stay_when_asked_to(ground: Ground) {
 }
 
 async fn pw_8_a_stale_session_needs_the_current_password(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     app.resident(&door, ADA).await;
     let session = app.login(&door, ADA, RIGHT).await;
@@ -123,7 +123,7 @@ async fn pw_8_a_stale_session_needs_the_current_password(ground: Ground) {
 }
 
 async fn ses_2_the_tokens_before_a_change_stop_at_once(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     app.resident(&door, ADA).await;
     let old = app.login(&door, ADA, RIGHT).await;

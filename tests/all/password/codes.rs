@@ -4,7 +4,7 @@ use doorward::identity::{Access, Method};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::kit::{ADA, OTHER, RIGHT};
+use super::kit::{ADA, OTHER, RIGHT, start};
 use crate::ground::app::{App, Door, Reply};
 use crate::ground::{Ground, on_both};
 
@@ -33,7 +33,7 @@ fn typed(code: &str, pending: &Reply) -> Value {
 }
 
 async fn a_mailed_code_finishes_the_login_with_two_factors(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let pending = waiting(&app, &door).await;
 
@@ -52,7 +52,7 @@ async fn a_mailed_code_finishes_the_login_with_two_factors(ground: Ground) {
 }
 
 async fn w_3_the_factor_comes_before_the_forced_change_and_neither_is_skipped(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let ada = app.resident(&door, ADA).await;
     app.demand_code(ada);
@@ -73,7 +73,7 @@ async fn w_3_the_factor_comes_before_the_forced_change_and_neither_is_skipped(gr
 }
 
 async fn w_6_a_code_is_good_for_the_login_it_was_mailed_for_alone(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let first = waiting(&app, &door).await;
     let code = app.code();
@@ -85,7 +85,7 @@ async fn w_6_a_code_is_good_for_the_login_it_was_mailed_for_alone(ground: Ground
 }
 
 async fn fifty_who_bring_the_right_code_get_one_session(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let pending = waiting(&app, &door).await;
     let (code, token) = (app.code(), pending.says("accessToken"));
@@ -96,7 +96,7 @@ async fn fifty_who_bring_the_right_code_get_one_session(ground: Ground) {
 }
 
 async fn a_code_sent_again_works_too(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let pending = waiting(&app, &door).await;
 
@@ -111,7 +111,7 @@ async fn a_code_sent_again_works_too(ground: Ground) {
 }
 
 async fn pw_9_a_forced_change_takes_no_password_twice(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let ada = app.resident(&door, ADA).await;
     app.demand_change(ada);
@@ -128,14 +128,14 @@ async fn pw_9_a_forced_change_takes_no_password_twice(ground: Ground) {
 }
 
 async fn ses_3_a_pending_token_opens_the_factor_routes_alone(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let pending = waiting(&app, &door).await;
     let mut opened = Vec::new();
 
     for route in doorward::app::routes().into_iter().filter(|route| needs_somebody(route.access)) {
         let path = route.path.replace("{user}", "0198c0de-0000-7000-8000-000000000000");
-        let path = if route.hidden { path } else { format!("/api/v1{path}") };
+        let path = if route.hidden || route.standard { path } else { format!("/api/v1{path}") };
         let method = reqwest::Method::from_bytes(route.method.word().as_bytes()).unwrap();
         let request = app.request(&door, method, &path).bearer_auth(pending.says("accessToken"));
         let request = if route.method == Method::Get { request } else { request.json(&json!({})) };
@@ -154,7 +154,7 @@ fn needs_somebody(access: Access) -> bool {
 }
 
 async fn ses_5_switching_the_code_off_ends_the_other_sessions(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     app.resident(&door, ADA).await;
     let (here, there) = (app.token(&door, ADA).await, app.token(&door, ADA).await);

@@ -8,8 +8,8 @@ use doorward::guesses::events::write_down;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::kit::{ADA, LOGIN, OTHER, RIGHT, plain};
-use crate::ground::app::{App, Reply, config};
+use super::kit::{ADA, LOGIN, OTHER, RIGHT, plain, quiet, start};
+use crate::ground::app::{App, Reply};
 use crate::ground::{Ground, on_both};
 
 on_both!(
@@ -28,7 +28,7 @@ on_both!(
 );
 
 async fn bf_1_a_hundred_wrong_guesses_over_all_paths_close_the_account(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     app.resident(&door, ADA).await;
     let device = app.login(&door, ADA, RIGHT).await.says("knownDevice").to_owned();
@@ -52,7 +52,7 @@ async fn bf_1_a_hundred_wrong_guesses_over_all_paths_close_the_account(ground: G
 }
 
 async fn bf_2_the_right_password_is_refused_like_a_wrong_one_while_blocked(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     app.resident(&door, ADA).await;
     let wrong = app.login(&door, ADA, OTHER).await;
@@ -63,7 +63,7 @@ async fn bf_2_the_right_password_is_refused_like_a_wrong_one_while_blocked(groun
 }
 
 async fn bf_2_a_block_passes_and_success_clears_it(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     app.resident(&door, ADA).await;
     app.block(&door, ADA).await;
@@ -77,7 +77,7 @@ async fn bf_2_a_block_passes_and_success_clears_it(ground: Ground) {
 }
 
 async fn bf_3_a_known_device_gets_in_while_a_stranger_is_blocked(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let (door, browser) = (app.native("a").await, app.browser("a").await);
     app.resident(&door, ADA).await;
     let device = app.login(&door, ADA, RIGHT).await.says("knownDevice").to_owned();
@@ -97,7 +97,7 @@ async fn bf_3_a_known_device_gets_in_while_a_stranger_is_blocked(ground: Ground)
 }
 
 async fn bf_3_a_device_of_another_person_buys_nothing(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     app.resident(&door, ADA).await;
     app.resident(&door, "eve@example.com").await;
@@ -110,7 +110,7 @@ async fn bf_3_a_device_of_another_person_buys_nothing(ground: Ground) {
 }
 
 async fn bf_4_who_is_disabled_between_the_halves_of_a_login_gets_nothing(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let ada = app.resident(&door, ADA).await;
     let session = app.login(&door, ADA, RIGHT).await;
@@ -128,7 +128,7 @@ async fn bf_4_who_is_disabled_between_the_halves_of_a_login_gets_nothing(ground:
 }
 
 async fn bf_5_spraying_is_throttled_by_address_and_elsewhere_is_unaffected(ground: Ground) {
-    let mut usual = config(&ground);
+    let mut usual = quiet(&ground);
     usual.limits.guesses_per_address_per_minute = 60.try_into().unwrap();
     let app = App::with(ground, usual).await;
     let (door, other) = (app.native("a").await, app.native("b").await);
@@ -145,7 +145,7 @@ async fn bf_5_spraying_is_throttled_by_address_and_elsewhere_is_unaffected(groun
 }
 
 async fn bf_6_fifty_parallel_wrong_codes_spend_five(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let ada = app.resident(&door, ADA).await;
     app.demand_code(ada);
@@ -168,7 +168,7 @@ async fn bf_6_fifty_parallel_wrong_codes_spend_five(ground: Ground) {
 }
 
 async fn bf_6_fifty_parallel_wrong_passwords_spend_five(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     app.resident(&door, ADA).await;
 
@@ -180,7 +180,7 @@ async fn bf_6_fifty_parallel_wrong_passwords_spend_five(ground: Ground) {
 }
 
 async fn bf_7_counters_are_shared_by_nodes_and_outlive_them(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     app.resident(&door, ADA).await;
     for _ in 0..4 {
@@ -196,7 +196,7 @@ async fn bf_7_counters_are_shared_by_nodes_and_outlive_them(ground: Ground) {
 }
 
 async fn bf_8_only_a_trusted_proxy_says_where_a_guess_came_from(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     app.resident(&door, ADA).await;
 
@@ -216,7 +216,7 @@ async fn bf_8_only_a_trusted_proxy_says_where_a_guess_came_from(ground: Ground) 
 }
 
 async fn refusals_of_a_blocked_key_are_audited_summed(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     app.resident(&door, ADA).await;
     app.block(&door, ADA).await;

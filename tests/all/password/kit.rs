@@ -3,19 +3,33 @@
 use diesel::prelude::*;
 use doorward::auth::password::events::{Imported, Outcome, import};
 use doorward::base::{Email, JobId, Password, TenantId, UserId};
+use doorward::components::config::Config;
 use doorward::components::post::{self, Letter};
-use doorward::db::schema::{guess_counters, jobs, password_logins, users};
+use doorward::db::schema::{guess_counters, jobs, password_logins, sessions, users};
 use doorward::identity::Scope;
 use doorward::permissions::entity::Role;
 use doorward::permissions::steps::give;
 use serde_json::{Value, json};
 
-use crate::ground::app::{App, Door, Reply};
+use crate::ground::Ground;
+use crate::ground::app::{App, Door, Reply, config};
 
 pub const LOGIN: &str = "/auth/password-based/login";
 pub const ADA: &str = "ada@example.com";
 pub const RIGHT: &str = "seven lamps over quiet water";
 pub const OTHER: &str = "violet anchors hum beneath rivers";
+
+/// Without a worker: what was posted stays to be read, and nobody else asks the database anything.
+pub fn quiet(ground: &Ground) -> Config {
+    let mut config = config(ground);
+    config.roles.work = false;
+    config
+}
+
+pub async fn start(ground: Ground) -> App {
+    let config = quiet(&ground);
+    App::with(ground, config).await
+}
 
 pub fn password(text: &str) -> Password {
     Password::parse(text.into()).unwrap()
@@ -114,7 +128,10 @@ impl App {
     pub fn disable(&self, user: UserId) {
         let at = Some(self.clock.now());
         let set = (users::disabled_at.eq(at), users::epoch.eq(users::epoch + 1));
-        diesel::update(users::table.find(user)).set(set).execute(&mut self.ground.connect()).unwrap();
+        let mut conn = self.ground.connect();
+        diesel::update(users::table.find(user)).set(set).execute(&mut conn).unwrap();
+        let theirs = diesel::update(sessions::table.filter(sessions::user_id.eq(user)));
+        theirs.set(sessions::revoked_at.eq(at)).execute(&mut conn).unwrap();
     }
 
     pub fn demand_code(&self, user: UserId) {

@@ -6,9 +6,9 @@ use doorward::components::config::{Config, Environment};
 use doorward::db::schema::memberships;
 use serde_json::json;
 
-use super::kit::{ADA, LOGIN, OTHER, RIGHT, imported, password, plain};
+use super::kit::{ADA, LOGIN, OTHER, RIGHT, imported, password, plain, quiet, start};
 use super::watch;
-use crate::ground::app::{App, Door, Reply, config};
+use crate::ground::app::{App, Door, Reply};
 use crate::ground::{Ground, on_both};
 
 on_both!(
@@ -32,7 +32,7 @@ on_both!(
 );
 
 async fn the_right_password_gives_a_session_that_me_shows(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let ada = app.resident(&door, ADA).await;
 
@@ -49,7 +49,7 @@ async fn the_right_password_gives_a_session_that_me_shows(ground: Ground) {
 }
 
 async fn a_browser_gets_its_secrets_as_cookies_alone(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.browser("a").await;
     app.resident(&door, ADA).await;
 
@@ -88,7 +88,7 @@ async fn six(app: &App, door: &Door) -> Vec<Reply> {
 }
 
 async fn enum_1_every_wrong_login_answers_alike(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
 
     let replies = six(&app, &door).await;
@@ -100,7 +100,7 @@ async fn enum_1_every_wrong_login_answers_alike(ground: Ground) {
 
 async fn enum_2_every_wrong_login_does_the_same_work(ground: Ground) {
     watch::begin();
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
 
     let work: Vec<String> = six(&app, &door).await.into_iter().map(|reply| reply.text).collect();
@@ -112,7 +112,7 @@ async fn enum_2_every_wrong_login_does_the_same_work(ground: Ground) {
 }
 
 async fn arg_2_cheap_refusals_cost_no_hash(ground: Ground) {
-    let mut narrow = config(&ground);
+    let mut narrow = quiet(&ground);
     narrow.limits.guesses_per_address_per_minute = 1.try_into().unwrap();
     let app = App::with(ground, narrow).await;
     let door = app.native("a").await;
@@ -134,7 +134,7 @@ async fn arg_2_cheap_refusals_cost_no_hash(ground: Ground) {
 }
 
 async fn arg_3_an_unknown_user_costs_a_hash(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let before = app.running.house.hasher.counts().done();
 
@@ -144,7 +144,7 @@ async fn arg_3_an_unknown_user_costs_a_hash(ground: Ground) {
 }
 
 async fn an_unverified_address_is_told_of_only_to_its_owner(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let hash = app.running.house.hasher.hash(None, &password(RIGHT)).await.unwrap();
     let unproven =
@@ -164,7 +164,7 @@ async fn with_password(app: &App, door: &Door, text: &str) {
 }
 
 async fn pw_2_a_long_password_is_never_cut(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let long = "abcdefghij".repeat(20);
     with_password(&app, &door, &long).await;
@@ -175,7 +175,7 @@ async fn pw_2_a_long_password_is_never_cut(ground: Ground) {
 }
 
 async fn pw_5_a_password_counts_as_typed_but_for_its_composition(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     with_password(&app, &door, "caf\u{e9} Au lait s'il vous pla\u{ee}t").await;
 
@@ -187,7 +187,7 @@ async fn pw_5_a_password_counts_as_typed_but_for_its_composition(ground: Ground)
 }
 
 async fn pw_6_the_same_password_twice_is_two_argon2id_strings(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
 
     let (ada, bob) = (app.resident(&door, ADA).await, app.resident(&door, "bob@example.com").await);
@@ -205,7 +205,7 @@ fn foreign() -> String {
 }
 
 async fn pw_7_an_imported_hash_becomes_ours_at_the_first_login(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let ada = app.settle(&door, imported(ADA, Some(foreign()))).await;
 
@@ -218,7 +218,7 @@ async fn pw_7_an_imported_hash_becomes_ours_at_the_first_login(ground: Ground) {
 }
 
 async fn pw_7_a_hash_that_asks_for_too_much_is_not_imported(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let greedy =
         "$argon2id$v=19$m=4194304,t=2,p=1$c2FsdHNhbHRzYWx0c2E$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g";
@@ -231,9 +231,9 @@ async fn pw_7_a_hash_that_asks_for_too_much_is_not_imported(ground: Ground) {
 
 /// A login during whose hash something happens.
 async fn meanwhile(ground: Ground, happens: impl FnOnce(&App, doorward::base::UserId)) -> Reply {
-    let mut slow = config(&ground);
-    slow.hashing.memory_kib = 65_536.try_into().unwrap();
-    slow.hashing.passes = 12.try_into().unwrap();
+    let mut slow = quiet(&ground);
+    slow.hashing.memory_kib = 131_072.try_into().unwrap();
+    slow.hashing.passes = 10.try_into().unwrap();
     let app = App::with(ground, slow).await;
     let door = app.native("a").await;
     let ada = app.resident(&door, ADA).await;
@@ -277,7 +277,7 @@ async fn who_gets_a_new_password_while_hashing_gets_no_session(ground: Ground) {
 }
 
 async fn ses_2_a_planted_cookie_is_never_adopted(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.browser("a").await;
     app.resident(&door, ADA).await;
     let first = app.login(&door, ADA, RIGHT).await.cookie("__Host-dw-a-web").unwrap();
@@ -292,7 +292,7 @@ async fn ses_2_a_planted_cookie_is_never_adopted(ground: Ground) {
 }
 
 async fn a_new_place_is_told_by_mail_and_a_known_one_is_not(ground: Ground) {
-    let mut behind = config(&ground);
+    let mut behind = quiet(&ground);
     behind.proxies.trusted = vec!["127.0.0.1/32".parse().unwrap()];
     let app = App::with(ground, behind).await;
     let door = app.native("a").await;

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use super::kit::{ADA, RIGHT};
+use super::kit::{ADA, RIGHT, start};
 use super::watch;
 use crate::ground::app::{App, Reply};
 use crate::ground::{Ground, on_both};
@@ -23,7 +23,7 @@ on_both!(
 
 async fn me_asks_the_database_once_in_two_seconds(ground: Ground) {
     watch::begin();
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     app.resident(&door, ADA).await;
     let token = app.token(&door, ADA).await;
@@ -40,7 +40,7 @@ async fn me_asks_the_database_once_in_two_seconds(ground: Ground) {
 }
 
 async fn what_i_edit_of_myself_is_shown_at_once(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     app.resident(&door, ADA).await;
     let token = app.token(&door, ADA).await;
@@ -60,7 +60,7 @@ async fn what_i_edit_of_myself_is_shown_at_once(ground: Ground) {
 }
 
 async fn a_profile_beyond_its_size_is_refused(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     app.resident(&door, ADA).await;
     let token = app.token(&door, ADA).await;
@@ -80,7 +80,7 @@ async fn admin(app: &App) -> String {
 }
 
 async fn people_are_listed_a_page_at_a_time(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let token = admin(&app).await;
     for number in 0..4 {
@@ -99,7 +99,7 @@ async fn people_are_listed_a_page_at_a_time(ground: Ground) {
 }
 
 async fn a_name_is_searched_for_as_it_stands(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let token = admin(&app).await;
     let found = async |name: &str| {
@@ -112,7 +112,7 @@ async fn a_name_is_searched_for_as_it_stands(ground: Ground) {
 }
 
 async fn ten_3_ids_and_places_of_another_tenant_are_none_here(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let (door, other) = (app.native("a").await, app.native("b").await);
     let token = admin(&app).await;
     let bob = app.resident(&other, "bob@example.com").await;
@@ -135,7 +135,7 @@ async fn ten_3_ids_and_places_of_another_tenant_are_none_here(ground: Ground) {
 }
 
 async fn ses_5_who_is_switched_off_is_out_on_every_node(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let token = admin(&app).await;
     let bob = app.resident(&door, "bob@example.com").await;
@@ -157,7 +157,7 @@ async fn ses_5_who_is_switched_off_is_out_on_every_node(ground: Ground) {
 }
 
 async fn the_last_admin_stays(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let token = admin(&app).await;
     let me = app.get_as(&door, &token, "/auth/me").await.json["user"]["id"].as_str().unwrap().to_owned();
@@ -170,7 +170,7 @@ async fn the_last_admin_stays(ground: Ground) {
 }
 
 async fn priv_2_nobody_acts_on_who_holds_more(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let owner = app.resident(&door, ADA).await;
     app.make_admin(&door, owner).await;
@@ -186,7 +186,7 @@ async fn priv_2_nobody_acts_on_who_holds_more(ground: Ground) {
 }
 
 async fn pw_9_an_admin_starts_a_reset_and_sees_no_secret(ground: Ground) {
-    let app = App::start(ground).await;
+    let app = start(ground).await;
     let door = app.native("a").await;
     let token = admin(&app).await;
     let bob = app.resident(&door, "bob@example.com").await;
