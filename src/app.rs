@@ -33,18 +33,14 @@ use crate::{auth, development, guesses, jobs, management, openapi, sessions, ten
 
 /// Every room's routes: the one list that router, gate and API document are made from.
 pub fn routes() -> Vec<Route> {
-    let rooms = [
+    openapi::controller::described([
         tenancy::controller::routes(),
         sessions::controller::routes(),
         users::controller::routes(),
         auth::password::controller::routes(),
         auth::account::controller::routes(),
         tokens::controller::routes(),
-    ]
-    .concat();
-    // The document comes last: it describes the others.
-    let described = openapi::controller::routes(&rooms);
-    [rooms, described].concat()
+    ])
 }
 
 /// Every room's handlers of jobs. A name that stands in none is left alone by this process.

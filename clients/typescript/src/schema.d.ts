@@ -184,7 +184,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End the session of this access token or refresh token. Always succeeds. */
+        /** End the session of this access or refresh token. Always succeeds. */
         post: operations["sessionsLogout"];
         delete?: never;
         options?: never;
