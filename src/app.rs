@@ -38,7 +38,7 @@ use crate::{audit, auth, development, jobs, management, openapi, sessions, tenan
 
 /// Every room's routes: the one list that router, gate and API document are made from.
 pub fn routes() -> Vec<Route> {
-    let rooms = [
+    openapi::controller::described([
         tenancy::controller::routes(),
         sessions::controller::routes(),
         users::controller::routes(),
@@ -46,11 +46,7 @@ pub fn routes() -> Vec<Route> {
         auth::account::controller::routes(),
         tokens::controller::routes(),
         audit::controller::routes(),
-    ]
-    .concat();
-    // The document comes last: it describes the others.
-    let described = openapi::controller::routes(&rooms);
-    [rooms, described].concat()
+    ])
 }
 
 /// Those of this environment: development also has its tools.

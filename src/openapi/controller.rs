@@ -21,8 +21,15 @@ const KEEP: Duration = Duration::from_secs(300);
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-pub fn routes(described: &[Route]) -> Vec<Route> {
-    let (described, written) = (described.to_vec(), Arc::new(OnceLock::new()));
+/// The routes of all rooms, and after them those that show what they are.
+pub fn described<const N: usize>(rooms: [Vec<Route>; N]) -> Vec<Route> {
+    let rooms = rooms.concat();
+    let ours = routes(rooms.clone());
+    [rooms, ours].concat()
+}
+
+fn routes(described: Vec<Route>) -> Vec<Route> {
+    let written = Arc::new(OnceLock::new());
     let document = move |scope: Scope, _: Nothing| {
         // Written when somebody first asks: most processes are never asked.
         let bytes = written.get_or_init(|| document(&described).to_string().into_bytes());

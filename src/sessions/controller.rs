@@ -25,10 +25,7 @@ pub fn routes() -> Vec<Route> {
             .cookie()
             .original(),
         Route::new(Method::Post, "/auth/logout", Access::Perhaps, logout)
-            .named(
-                "sessions.logout",
-                "End the session of this access token or refresh token. Always succeeds.",
-            )
+            .named("sessions.logout", "End the session of this access or refresh token. Always succeeds.")
             .cookie()
             .shows::<Success>()
             .original(),

@@ -72,14 +72,14 @@ pub async fn local_tenant(app: &App, name: &str, issuer: &str, owns_host: bool) 
         settings: TenantSettings::default(),
     };
     let id = format!("{name}-app");
-    let client = NewClient {
-        is_default: true,
-        audiences: vec![AUDIENCE.into()],
-        ..NewClient::of(ClientKind::Native, &id, name)
-    };
+    let web =
+        NewClient { is_default: true, ..NewClient::of(ClientKind::Browser, &format!("{name}-web"), name) };
+    let client =
+        NewClient { audiences: vec![AUDIENCE.into()], ..NewClient::of(ClientKind::Native, &id, name) };
     let scope = Scope::of_house(app.running.house.clone(), None);
     let made = scope.write(move |tx| {
         let tenant = create_tenant(tx, &new)?;
+        create_client(tx, tenant.id, &web)?;
         create_client(tx, tenant.id, &client)?;
         Ok(tenant.id)
     });

@@ -184,7 +184,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End the session of this access token or refresh token. Always succeeds. */
+        /** End the session of this access or refresh token. Always succeeds. */
         post: operations["sessionsLogout"];
         delete?: never;
         options?: never;
@@ -749,10 +749,10 @@ export interface components {
             roles: string[];
         };
         Created: {
-            invitation: components["schemas"]["Shown2"];
+            invitation: components["schemas"]["ShownInvitation"];
         };
         Current: {
-            tenant: components["schemas"]["Shown"];
+            tenant: components["schemas"]["ShownTenant"];
         };
         /** @description The `device` of a login. */
         Device: {
@@ -829,6 +829,21 @@ export interface components {
             /** @description Always `Bearer`. */
             token_type?: string;
         };
+        /** @description Unknown members pass: RFC 7662, section 2.1, lets the protocol grow by them. */
+        IntrospectionRequest: {
+            token: string;
+            /**
+             * @description Taken and not needed: we know our own tokens.
+             * @default null
+             */
+            token_type_hint: string | null;
+        };
+        InvitationList: {
+            /** @description An opaque id. */
+            after?: string | null;
+            /** @description 1 to 100; 10 if absent. */
+            limit?: string | null;
+        };
         /** @description A public key as verifiers read it. */
         Jwk: {
             alg: string;
@@ -849,28 +864,16 @@ export interface components {
         KeySet: {
             keys: components["schemas"]["Jwk"][];
         };
-        List: {
-            /**
-             * @description The `next` of the page before.
-             * @default null
-             */
-            after: string | null;
-            filters?: components["schemas"]["Filters"];
-            /**
-             * Format: uint8
-             * @description 1 to 100; 10 unless told.
-             * @default 10
-             */
-            limit: number;
-            search?: components["schemas"]["Searched"];
+        ListedDevice: {
+            name: string;
+            platform: components["schemas"]["Platform"];
         };
-        List2: {
+        ListedInvitations: {
+            invitations: components["schemas"]["ShownInvitation"][];
             /** @description An opaque id. */
-            after?: string | null;
-            /** @description 1 to 100; 10 if absent. */
-            limit?: string | null;
+            next: string | null;
         };
-        Listed: {
+        ListedSession: {
             address: string | null;
             /** Format: date-time */
             createdAt: string;
@@ -887,15 +890,6 @@ export interface components {
             /** @description An opaque id. */
             sessionId: string;
             userAgent: string | null;
-        };
-        Listed2: {
-            invitations: components["schemas"]["Shown2"][];
-            /** @description An opaque id. */
-            next: string | null;
-        };
-        ListedDevice: {
-            name: string;
-            platform: components["schemas"]["Platform"];
         };
         Login: {
             /** @default null */
@@ -1087,7 +1081,7 @@ export interface components {
             name: string | null;
         };
         Sessions: {
-            sessions: components["schemas"]["Listed"][];
+            sessions: components["schemas"]["ListedSession"][];
         };
         SessionState: {
             loginType: components["schemas"]["LoginType"];
@@ -1105,14 +1099,7 @@ export interface components {
             /** @description An opaque id. */
             user: string;
         };
-        Shown: {
-            data: unknown;
-            displayName: string;
-            /** @description An opaque id. */
-            id: string;
-            name: string;
-        };
-        Shown2: {
+        ShownInvitation: {
             /** Format: date-time */
             acceptedAt: string | null;
             /** Format: date-time */
@@ -1127,6 +1114,13 @@ export interface components {
             /** Format: date-time */
             revokedAt: string | null;
             roles: string[];
+        };
+        ShownTenant: {
+            data: unknown;
+            displayName: string;
+            /** @description An opaque id. */
+            id: string;
+            name: string;
         };
         SignUp: {
             /** @description One of the client's, where the mail's page leads on to. */
@@ -1214,6 +1208,21 @@ export interface components {
             keepOtherSessions: boolean;
             /** Format: password */
             password: string;
+        };
+        UserList: {
+            /**
+             * @description The `next` of the page before.
+             * @default null
+             */
+            after: string | null;
+            filters?: components["schemas"]["Filters"];
+            /**
+             * Format: uint8
+             * @description 1 to 100; 10 unless told.
+             * @default 10
+             */
+            limit: number;
+            search?: components["schemas"]["Searched"];
         };
         Users: {
             /** @description Send it as `after` for the next page; absent on the last one. */
@@ -1914,7 +1923,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Listed2"];
+                    "application/json": components["schemas"]["ListedInvitations"];
                 };
             };
             /** @description `router.param.invalidEncoding` */
@@ -2403,7 +2412,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["List"];
+                "application/json": components["schemas"]["UserList"];
             };
         };
         responses: {
@@ -6121,7 +6130,7 @@ export interface operations {
                  *       "token_type_hint": "text"
                  *     }
                  */
-                "application/x-www-form-urlencoded": components["schemas"]["Asked"];
+                "application/x-www-form-urlencoded": components["schemas"]["IntrospectionRequest"];
             };
         };
         responses: {
