@@ -1,6 +1,6 @@
 # `make` alone lists what there is. The same words run here, in CI and in a fresh clone.
 
-.PHONY: help run test lint fmt clean
+.PHONY: help run test lint fmt bench clean
 
 help: ## list these words
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1	/'
@@ -9,7 +9,7 @@ run: ## start the server on an embedded database
 	cargo run
 
 test: ## every test, on SQLite and on a PostgreSQL of its own
-	@sh scripts/needs.sh postgresql chromium chromium-driver
+	@sh scripts/needs.sh postgresql chromium chromium-driver nodejs npm python3-venv
 	@sh scripts/test.sh
 
 lint: ## format, clippy, documentation, and cargo-deny where it is installed
@@ -21,6 +21,9 @@ lint: ## format, clippy, documentation, and cargo-deny where it is installed
 
 fmt: ## format the sources
 	cargo fmt
+
+bench: ## what a request costs beside a bare route, and what the server weighs
+	cargo bench --locked --bench door
 
 clean: ## delete what was built and the development database
 	cargo clean

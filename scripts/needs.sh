@@ -12,6 +12,7 @@ has() {
             command -v initdb >/dev/null && command -v postgres >/dev/null ;;
         chromium-driver) command -v chromedriver >/dev/null ;;
         nodejs) command -v node >/dev/null ;;
+        python3-venv) python3 -c "import venv, ensurepip" 2>/dev/null ;;
         *) command -v "$1" >/dev/null ;;
     esac
 }

@@ -1,12 +1,15 @@
 //! The roof: builds the components, mounts every room's routes, and says what this process is.
 
+mod books;
+pub mod owner;
+mod welcome;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::{App, HttpServer, web};
 
-use crate::audit::keeper::Keeper;
 use crate::base::Error;
 use crate::components::config::{self, Config, Environment, MailTls, MailTransport};
 use crate::components::database::Database;
@@ -19,22 +22,45 @@ use crate::components::recorder::{Disguise, Recorder};
 use crate::components::templates::Templates;
 use crate::components::vault::Vault;
 use crate::components::{Clock, Random};
-use crate::components::{health, limits, metrics};
+use crate::components::{assets, health, limits, metrics};
 use crate::db::Db;
+use crate::http::edge;
+use crate::identity::hearing::Listener;
 use crate::identity::house::{House, Lent};
-use crate::identity::{Route, route, serve};
-use crate::{audit, development, sessions, tenancy};
+use crate::identity::{Handler, Route, route, serve};
+use crate::jobs::worker::Worker;
+use crate::management::entity::{canary, set_canary};
+use crate::sessions::flush::Flush;
+use crate::{audit, auth, development, jobs, management, openapi, sessions, tenancy, tokens, users};
 
 /// Every room's routes: the one list that router, gate and API document are made from.
 pub fn routes() -> Vec<Route> {
-    [tenancy::controller::routes(), sessions::controller::routes(), audit::controller::routes()].concat()
+    let rooms = [
+        tenancy::controller::routes(),
+        sessions::controller::routes(),
+        users::controller::routes(),
+        auth::password::controller::routes(),
+        auth::account::controller::routes(),
+        tokens::controller::routes(),
+        audit::controller::routes(),
+    ]
+    .concat();
+    // The document comes last: it describes the others.
+    let described = openapi::controller::routes(&rooms);
+    [rooms, described].concat()
 }
 
-/// Those of this environment: development also has its tools.
-fn routes_of(config: &Config) -> Vec<Route> {
-    let tools =
-        if config.environment.is_development() { development::events_pages::routes() } else { Vec::new() };
-    [routes(), tools].concat()
+/// Those, and where they may be there the tools of development.
+fn all_routes(house: &House) -> Vec<Route> {
+    match development::exists(house.config.environment) {
+        true => [routes(), development::routes()].concat(),
+        false => routes(),
+    }
+}
+
+/// Every room's handlers of jobs. A name that stands in none is left alone by this process.
+pub fn handlers() -> Vec<Handler> {
+    [jobs::handlers(), management::handlers(), auth::account::jobs::handlers()].concat()
 }
 
 /// What a process is given before it has components.
@@ -57,6 +83,7 @@ pub fn platform(given: &Given) -> Result<Platform, Unsound> {
 
 fn builder(given: &Given) -> Builder {
     let mut builder = Platform::builder(&given.clock)
+        .pausing(given.config.server.drain_pause)
         .given("clock", given.clock.clone())
         .given("random", Random)
         .given("settings", given.clone())
@@ -65,10 +92,18 @@ fn builder(given: &Given) -> Builder {
         .required(SigningKeys)
         .required(Mail)
         .required(Shared)
-        .required(Books::default())
+        .required(books::Refusals::default())
+        .required(books::Books::default())
+        .required(Listener::default())
         .optional(metrics::Listener::at(given.config.server.metrics_listen));
+    if given.config.roles.work {
+        builder = builder.required(Worker::new(handlers()));
+    }
     if given.config.roles.serve {
-        builder = builder.required(Api::at(given.config.server.listen));
+        builder = builder.required(Flush::default()).required(Api::at(given.config.server.listen));
+        if given.config.environment.is_development() {
+            builder = builder.optional(welcome::Welcome::default());
+        }
     }
     builder
 }
@@ -135,12 +170,16 @@ impl Component for Mail {
     }
 
     async fn init(&mut self, (given,): (Given,)) -> Result<Post, Cause> {
-        let transport = mail_transport(&given.config.mail)?;
-        let acceptance = given.config.environment == Environment::Acceptance;
-        let allowed = acceptance.then(|| given.config.mail.allowed_domains.clone());
-        let mailer = Arc::new(Mailer::new(transport, allowed));
+        let mailer = Arc::new(mailer(&given.config)?);
         Ok(Post { mailer, templates: Arc::new(Templates::embedded()?) })
     }
+}
+
+/// By what the environment allows.
+pub fn mailer(config: &Config) -> Result<Mailer, Cause> {
+    let acceptance = config.environment == Environment::Acceptance;
+    let allowed = acceptance.then(|| config.mail.allowed_domains.clone());
+    Ok(Mailer::new(mail_transport(&config.mail)?, allowed))
 }
 
 fn mail_transport(mail: &config::Mail) -> Result<Transport, Cause> {
@@ -172,6 +211,7 @@ impl Component for Shared {
     }
 
     async fn init(&mut self, (given, db, keys, hasher, post): Self::Consumes) -> Result<House, Cause> {
+        one_master_key(&db, &given.vault).await?;
         let now = given.clock.clone();
         let limiter = Limiter::new(Arc::new(move || now.now()), limits::classes(&given.config));
         let Given { config, clock, vault } = given;
@@ -195,40 +235,21 @@ impl Component for Shared {
     }
 }
 
-/// Writes down, second by second, what requests leave behind in memory.
-#[derive(Default)]
-struct Books(Option<Keeper>);
-
-/// Whoever makes entries consumes this, and so is stopped before the books are closed.
-#[derive(Clone, Copy, Debug)]
-pub struct Open;
-
-impl Handle for Open {}
-
-impl Component for Books {
-    type Consumes = (House,);
-    type Provides = Open;
-
-    fn name(&self) -> &'static str {
-        "bookkeeping"
+/// A node with another master key would seal what the others cannot open, and fail on what they sealed: it must not
+/// start. The first node of a database leaves the canary that tells.
+async fn one_master_key(db: &Db, vault: &Vault) -> Result<(), Cause> {
+    let mut known = db.read(|conn| Ok(canary(conn)?)).await?;
+    if known.is_none() {
+        let sealed = vault.seal_canary()?;
+        let first = db.write(move |conn| {
+            set_canary(conn, &sealed)?;
+            Ok(canary(conn)?)
+        });
+        known = first.await?;
     }
-
-    async fn init(&mut self, (house,): (House,)) -> Result<Open, Cause> {
-        self.0 = Some(Keeper::of(house));
-        Ok(Open)
-    }
-
-    async fn start(&mut self) -> Result<(), Cause> {
-        self.0.iter_mut().for_each(Keeper::begin);
-        Ok(())
-    }
-
-    async fn stop(&mut self) -> Result<(), Cause> {
-        match self.0.take() {
-            Some(keeper) => Ok(keeper.close().await?),
-            None => Ok(()),
-        }
-    }
+    let told = "this database was sealed under another master key than keys.master: start with the key it was made \
+                with, or with both while one replaces the other";
+    vault.check_canary(&known.unwrap_or_default()).map_err(|_| told.into())
 }
 
 /// A started process, as tests and commands hold it.
@@ -284,7 +305,7 @@ impl Api {
 }
 
 impl Component for Api {
-    type Consumes = (House, Watch, Open);
+    type Consumes = (House, Watch, books::Open);
     type Provides = Listening;
 
     fn name(&self) -> &'static str {
@@ -292,7 +313,7 @@ impl Component for Api {
     }
 
     async fn init(&mut self, (house, watch, _): Self::Consumes) -> Result<Listening, Cause> {
-        let faults = route::faults(&routes_of(&house.config));
+        let faults = route::faults(&all_routes(&house));
         if !faults.is_empty() {
             return Err(Error::from(faults).into());
         }
@@ -308,15 +329,23 @@ impl Component for Api {
         let Some((listener, house, watch)) = self.bound.take() else { return Ok(()) };
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let workers = if house.config.environment == Environment::Test { 1 } else { workers };
-        let routes: Vec<Arc<Route>> = routes_of(&house.config).into_iter().map(Arc::new).collect();
+        let developing = development::exists(house.config.environment);
+        let routes: Vec<Arc<Route>> = all_routes(&house).into_iter().map(Arc::new).collect();
         let app = move || {
             let (house, watch) = (house.clone(), watch.clone());
             App::new()
+                .configure(assets::mount)
+                .configure(|config| {
+                    if developing {
+                        development::stream::mount(config, &house, &watch);
+                    }
+                })
                 .configure(|config| serve::mount(config, &house, &routes))
                 .configure(|config| health::mount(config, &watch))
                 .default_service(web::to(move |request| serve::nowhere(house.clone(), request)))
         };
         let server = HttpServer::new(app)
+            .on_connect(|_, data| drop(data.insert(edge::Line::default())))
             .workers(workers)
             .disable_signals()
             .client_request_timeout(Duration::from_secs(10))

@@ -6,23 +6,31 @@
 //! |---|---|
 //! | the door | `main.rs`, `cli/` |
 //! | the roof | `app.rs`: builds the components, mounts every room's routes |
+//! | what the API says of itself | `openapi/`: the document and its page, from the routes of all rooms |
 //! | ways in | `auth/*`: strangers to each other, named by protocol |
 //! | household, upper | `users/` |
-//! | household, lower | `sessions/`, `tenancy/`, `jobs/`, … |
+//! | household, lower | `sessions/`, `tenancy/`, `tokens/`, `jobs/`, … |
 //! | who is asking | `identity/`: a request becomes a `Scope` |
 //! | what events borrow, and what lives | `components/` |
 //! | ground | `http/`, then `db/`, then `base/` |
 
 pub mod app;
 pub mod audit;
+pub mod auth;
 pub mod base;
 pub mod cli;
 pub mod components;
 pub mod db;
 pub mod development;
+pub mod guesses;
 pub mod http;
 pub mod identity;
+pub mod jobs;
 pub mod management;
+pub mod openapi;
 pub mod permissions;
+pub mod proofs;
 pub mod sessions;
 pub mod tenancy;
+pub mod tokens;
+pub mod users;

@@ -66,6 +66,19 @@ impl Error {
         }
     }
 
+    /// For operators, who must see what callers must not: the cause itself.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Internal(cause) => cause.to_string(),
+            Self::Refused(refused) => {
+                let plain = refused.detail.as_deref().unwrap_or(refused.refusal.detail);
+                let each = refused.errors.iter().map(|error| format!("\n  {}: {}", error.path, error.detail));
+                format!("{plain}{}", each.collect::<String>())
+            }
+            Self::Stale => STALE.detail.to_string(),
+        }
+    }
+
     pub fn is(&self, refusal: &'static Refusal) -> bool {
         self.key() == refusal.key
     }
@@ -152,6 +165,8 @@ refusals! {
     UNPARSABLE = 400 "error.server.unsupportedBodyFormat" "The body could not be read as JSON.";
     UNSUPPORTED_MEDIA_TYPE = 415 "error.server.unsupportedMediaType" "Send the body as application/json in UTF-8.";
     TOO_LARGE = 413 "error.server.maxFieldSize" "The request is larger than this route takes.";
+    HEADERS_TOO_LARGE = 431 "error.server.headersTooLarge" "The headers of this request are larger than this server takes.";
+    MALFORMED = 400 "error.server.malformedRequest" "The request is not formed as HTTP asks.";
     INVALID = 422 "validator.error" "Some members of the input are not valid; see `errors`.";
     INVALID_ENCODING = 400 "router.param.invalidEncoding" "The path or query holds characters that are not valid UTF-8 or percent-encoding.";
     RATE_LIMITED = 429 "server.internal.rateLimit" "Too many requests. Wait as long as Retry-After says.";

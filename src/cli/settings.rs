@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::app::Given;
 use crate::components::Clock;
 use crate::components::config::{Loaded, Overrides, Problem, load};
+use crate::components::tenants_file::TenantsFile;
 use crate::components::vault::Vault;
 
 #[derive(Debug, clap::Args)]
@@ -27,27 +28,51 @@ pub struct Flags {
     log_format: Option<String>,
 }
 
+/// What a process is for, where the command says so and not the settings.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Roles {
+    pub serve: Option<bool>,
+    pub work: Option<bool>,
+}
+
 impl Flags {
     /// All that is wrong at once, one sentence a line.
     pub fn load(&self) -> Result<Loaded, String> {
+        self.load_as(Roles::default())
+    }
+
+    fn load_as(&self, roles: Roles) -> Result<Loaded, String> {
         let overrides = Overrides {
             config: self.config.clone(),
             environment: self.environment.clone(),
             listen: self.listen.clone(),
             metrics_listen: self.metrics_listen.clone(),
             log_format: self.log_format.clone(),
+            serve: roles.serve,
+            work: roles.work,
             ..Overrides::default()
         };
         let variables = std::env::vars().collect();
-        let mut loaded = load(&overrides, &variables, Path::new(".")).map_err(|problems| told(&problems))?;
-        loaded.ensure_master_key(Path::new(".")).map_err(|problem| told(&[problem]))?;
-        Ok(loaded)
+        load(&overrides, &variables, Path::new(".")).map_err(|problems| told(&problems))
+    }
+
+    /// With the master key, which development makes when it is missing.
+    pub fn load_with_key(&self) -> Result<Loaded, String> {
+        with_key(self.load()?)
+    }
+
+    /// What a command works with: the settings of a server that neither serves nor works.
+    pub fn for_command(&self) -> Result<Given, String> {
+        let Given { config, clock, vault } = self.given(Roles::default())?;
+        let mut config = (*config).clone();
+        config.roles = crate::components::config::Roles { serve: false, work: false };
+        Ok(Given { config: Arc::new(config), clock, vault })
     }
 
     /// Settings that a server may start with, and the vault under their master key.
-    pub fn given(&self) -> Result<Given, String> {
-        let loaded = self.load()?;
-        let reasons = loaded.insecure_reasons(&[]);
+    pub fn given(&self, roles: Roles) -> Result<Given, String> {
+        let loaded = with_key(self.load_as(roles)?)?;
+        let reasons = loaded.insecure_reasons(&origins(&loaded));
         if !reasons.is_empty() {
             let lines = reasons.iter().map(|reason| format!("  {}: {}", reason.setting, reason.why));
             let lines: Vec<String> = lines.collect();
@@ -57,6 +82,17 @@ impl Flags {
         let vault = Vault::new(&keys).map_err(|error| error.to_string())?;
         Ok(Given { config: Arc::new(loaded.config), clock: Clock::real(), vault })
     }
+}
+
+fn with_key(mut loaded: Loaded) -> Result<Loaded, String> {
+    loaded.ensure_master_key(Path::new(".")).map_err(|problem| told(&[problem]))?;
+    Ok(loaded)
+}
+
+/// Those that the tenants file allows here; what is wrong with the file itself, `tenants plan` says.
+pub fn origins(loaded: &Loaded) -> Vec<String> {
+    let text = std::fs::read_to_string(&loaded.config.tenants.file).unwrap_or_default();
+    TenantsFile::parse(&text).map_or_else(|_| Vec::new(), |file| file.origins(loaded.config.environment))
 }
 
 fn told(problems: &[Problem]) -> String {

@@ -1,5 +1,7 @@
 //! The few files that pages load, compiled in; all from our own origin.
 
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
 use aws_lc_rs::digest::{SHA256, digest};
 
 pub struct Asset {
@@ -44,5 +46,36 @@ pub fn versioned(path: &str) -> String {
     match ALL.iter().find(|asset| asset.path == path) {
         Some(asset) => format!("{path}?v={}", asset.version()),
         None => path.to_owned(),
+    }
+}
+
+/// With its version in the query a file never changes, so a browser may keep it; without, it asks each time.
+pub fn mount(config: &mut ServiceConfig) {
+    for asset in ALL {
+        config.route(
+            asset.path,
+            web::get().to(move |request: HttpRequest| async move { asset.answer(&request) }),
+        );
+    }
+}
+
+impl Asset {
+    fn answer(&self, request: &HttpRequest) -> HttpResponse {
+        let version = self.version();
+        let tag = format!("\"{version}\"");
+        let kept = if request.query_string() == format!("v={version}") {
+            "public, max-age=31536000, immutable"
+        } else {
+            "no-cache"
+        };
+        let known =
+            request.headers().get("if-none-match").is_some_and(|known| known.as_bytes() == tag.as_bytes());
+        let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        response
+            .insert_header(("cache-control", kept))
+            .insert_header(("etag", tag))
+            .insert_header(("x-content-type-options", "nosniff"))
+            .insert_header(("cross-origin-resource-policy", "same-origin"));
+        if known { response.finish() } else { response.content_type(self.content_type).body(self.bytes) }
     }
 }

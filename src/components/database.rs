@@ -57,7 +57,7 @@ fn why(error: crate::base::Error) -> Cause {
     }
 }
 
-fn make_room(url: &str) -> std::io::Result<()> {
+pub fn make_room(url: &str) -> std::io::Result<()> {
     let path = url.strip_prefix("sqlite://").unwrap_or(url);
     match Path::new(path).parent() {
         Some(folder) if !is_postgres(url) && !folder.as_os_str().is_empty() => {

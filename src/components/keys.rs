@@ -9,6 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::prelude::*;
 use jsonwebtoken::{DecodingKey, EncodingKey};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::cache::Cache;
 use super::clock::Clock;
@@ -193,12 +195,22 @@ impl SigningKey {
             .load(conn)
     }
 
-    /// RFC 7517 and RFC 7518, section 6.2.1: public members only.
-    pub fn jwk(&self) -> serde_json::Value {
+    /// RFC 7517 and RFC 7518, section 6.2.1: a shape that has no room for a private member.
+    pub fn jwk(&self) -> Jwk {
         let (x, y) = self.public_key.get(1..).unwrap_or_default().split_at_checked(32).unwrap_or_default();
-        serde_json::json!({
-            "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": self.id,
-            "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y),
-        })
+        let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
+        Jwk { kty: "EC", crv: "P-256", alg: "ES256", r#use: "sig", kid: self.id, x, y }
     }
+}
+
+/// A public key as verifiers read it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Jwk {
+    pub kty: &'static str,
+    pub crv: &'static str,
+    pub alg: &'static str,
+    pub r#use: &'static str,
+    pub kid: SigningKeyId,
+    pub x: String,
+    pub y: String,
 }

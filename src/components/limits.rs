@@ -12,6 +12,8 @@ pub fn classes(config: &Config) -> Vec<Class> {
     vec![
         per("address", limits.address_per_minute.get(), minute),
         per("tenant", limits.tenant_per_minute.get(), minute),
+        per("guess-address", limits.guesses_per_address_per_minute.get(), minute),
+        per("guess-tenant", limits.guesses_per_tenant_per_minute.get(), minute),
         per("sign-up", limits.sign_ups_per_address_per_hour.get(), hour),
         per("mail", limits.mails_per_address_per_hour.get(), hour),
     ]

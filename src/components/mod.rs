@@ -1,5 +1,6 @@
 //! What owns something with a life, and the handle that it lends to events.
 
+pub mod ask;
 pub mod assets;
 pub mod brand;
 pub mod cache;
@@ -23,9 +24,12 @@ pub mod platform;
 pub mod post;
 pub mod random;
 pub mod recorder;
+pub mod rotation;
 pub mod sandbox;
+pub mod tally;
 pub mod templates;
 pub mod tenants_file;
+pub mod terminal;
 pub mod vault;
 pub mod words;
 

@@ -1,6 +1,7 @@
 //! `config/tenants.toml`: which tenants there are, where they answer, and which clients they have.
 
 mod check;
+pub use check::is_public_id;
 pub mod site;
 
 use std::collections::BTreeMap;
@@ -48,6 +49,10 @@ pub struct Settings {
     pub languages: Vec<String>,
     pub colours: BTreeMap<String, String>,
     pub sender: Option<Sender>,
+    /// Characters of a password, where the instance asks for fewer.
+    pub password_minimum: Option<NonZeroU32>,
+    /// Every password login asks for a code that is mailed.
+    pub email_code: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -103,6 +108,8 @@ impl Default for Settings {
             languages: vec!["en".to_owned()],
             colours: BTreeMap::new(),
             sender: None,
+            password_minimum: None,
+            email_code: false,
         }
     }
 }

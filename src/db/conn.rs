@@ -69,7 +69,14 @@ impl DbConn {
         run: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
         Transactions::begin_transaction(self)?;
-        match run(self) {
+        let depth = self.depth();
+        let result = run(self);
+        // A panic leaves its own savepoints open. Were they to stay, what follows would be released where it should
+        // be committed, and answered for without being on disk.
+        while self.depth() > depth {
+            self.roll_back();
+        }
+        match result {
             Ok(value) => {
                 Transactions::commit_transaction(self)?;
                 Ok(value)
@@ -79,6 +86,12 @@ impl DbConn {
                 Err(error)
             }
         }
+    }
+
+    /// How many transactions and savepoints are open; none when the transaction is broken.
+    pub(super) fn depth(&mut self) -> u32 {
+        let depth = Transactions::transaction_manager_status_mut(self).transaction_depth();
+        depth.ok().flatten().map_or(0, std::num::NonZero::get)
     }
 }
 

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::conn::DbConn;
@@ -29,22 +30,69 @@ pub struct Migrated {
 /// Brings the database at `url` up to this program, or refuses: another environment's, changed migrations, newer ones.
 pub fn migrate(url: &str, environment: &str, now: Timestamp) -> Result<Migrated> {
     let mut conn = DbConn::open(url).map_err(Error::internal)?;
-    match &mut conn {
-        DbConn::Pg(pg) => {
-            diesel::sql_query("SELECT pg_advisory_lock($1)")
-                .bind::<diesel::sql_types::BigInt, _>(LOCK)
-                .execute(pg)?;
-        }
-        // One process at a time: SQLite's own write lock is taken by each migration's transaction.
-        DbConn::Sqlite(_) => {}
+    if !conn.is_postgres() {
+        return alone(&mut conn, environment, now);
     }
+    // Whoever comes second waits for the first, however long that one's migrations take.
+    conn.batch_execute("SET lock_timeout=0; SET statement_timeout=0")?;
+    lock(&mut conn, "SELECT pg_advisory_lock($1)")?;
     let migrated = run(&mut conn, environment, now);
-    if let DbConn::Pg(pg) = &mut conn {
-        diesel::sql_query("SELECT pg_advisory_unlock($1)")
-            .bind::<diesel::sql_types::BigInt, _>(LOCK)
-            .execute(pg)?;
-    }
+    lock(&mut conn, "SELECT pg_advisory_unlock($1)")?;
     migrated
+}
+
+/// How far a database is, without changing it.
+#[derive(Debug, Default)]
+pub struct Level {
+    /// What a migration would still do.
+    pub pending: Vec<String>,
+    /// To which environment it belongs; none before the first migration.
+    pub environment: Option<String>,
+    /// Why a migration would be refused: drift, or a database that is ahead of this program.
+    pub refused: Option<String>,
+}
+
+/// Looks and changes nothing, for `migrate --check` and `doctor`.
+pub fn level(conn: &mut DbConn) -> Result<Level> {
+    use super::schema::installation::dsl;
+    let known = if conn.is_postgres() {
+        "SELECT count(*) AS found FROM information_schema.tables WHERE table_name = 'migration_checksums' \
+         AND table_schema = current_schema()"
+    } else {
+        "SELECT count(*) AS found FROM sqlite_schema WHERE name = 'migration_checksums'"
+    };
+    if diesel::sql_query(known).get_result::<Found>(conn)?.found == 0 {
+        let pending = checksums(conn.is_postgres())?.into_iter().map(|(name, _)| name).collect();
+        return Ok(Level { pending, ..Level::default() });
+    }
+    let refused = refuse_drift(conn).err().map(|error| error.words());
+    let environment = dsl::installation.select(dsl::environment).get_result(conn).optional()?;
+    Ok(Level { pending: pending(conn)?, environment, refused })
+}
+
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    found: i64,
+}
+
+fn lock(conn: &mut DbConn, how: &str) -> QueryResult<usize> {
+    diesel::sql_query(how).bind::<BigInt, _>(LOCK).execute(conn)
+}
+
+/// On SQLite everything is one transaction under its write lock: of six that start at once five find it done.
+fn alone(conn: &mut DbConn, environment: &str, now: Timestamp) -> Result<Migrated> {
+    conn.begin_write()?;
+    match run(conn, environment, now) {
+        Ok(migrated) => {
+            conn.commit()?;
+            Ok(migrated)
+        }
+        Err(error) => {
+            conn.roll_back();
+            Err(error)
+        }
+    }
 }
 
 /// The versions that this program knows and the database at `conn` lacks.
@@ -68,7 +116,10 @@ pub fn pending(conn: &mut DbConn) -> Result<Vec<String>> {
 
 fn run(conn: &mut DbConn, environment: &str, now: Timestamp) -> Result<Migrated> {
     diesel::sql_query(CHECKSUMS).execute(conn)?;
-    refuse_drift(conn)?;
+    if refuse_drift(conn)? {
+        // Before anything is changed: another environment's database is not to be migrated first and refused then.
+        belong_to(conn, environment, now)?;
+    }
     let applied = match conn {
         DbConn::Pg(pg) => pg.run_pending_migrations(POSTGRES).map_err(Error::internal)?,
         DbConn::Sqlite(sqlite) => sqlite.run_pending_migrations(SQLITE).map_err(Error::internal)?,
@@ -87,10 +138,12 @@ struct Known {
     checksum: String,
 }
 
-fn refuse_drift(conn: &mut DbConn) -> Result<()> {
+/// True when this database was migrated before.
+fn refuse_drift(conn: &mut DbConn) -> Result<bool> {
     let ours = checksums(conn.is_postgres())?;
     let known: Vec<Known> =
         diesel::sql_query("SELECT version, checksum FROM migration_checksums").load(conn)?;
+    let before = !known.is_empty();
     for Known { version, checksum } in known {
         match ours.iter().find(|(name, _)| *name == version) {
             Some((_, ours)) if *ours == checksum => {}
@@ -104,7 +157,7 @@ fn refuse_drift(conn: &mut DbConn) -> Result<()> {
             }
         }
     }
-    Ok(())
+    Ok(before)
 }
 
 fn remember_checksums(conn: &mut DbConn) -> Result<()> {

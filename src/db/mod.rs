@@ -3,6 +3,7 @@
 pub mod choice;
 pub mod conn;
 pub mod dialect;
+pub mod durability;
 pub mod migrate;
 pub mod schema;
 mod store;

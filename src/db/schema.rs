@@ -318,6 +318,11 @@ table! { jobs (id) {
     completed_at -> Nullable<Instant>,
 } }
 
+table! { job_pauses (name) {
+    name -> Text,
+    created_at -> Instant,
+} }
+
 table! { cron_jobs (id) {
     id -> Uuid,
     tenant_id -> Nullable<Uuid>,
@@ -422,6 +427,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     guess_counters,
     signing_keys,
     jobs,
+    job_pauses,
     cron_jobs,
     domain_events,
     audit_records,

@@ -14,7 +14,7 @@ use crate::base::error::BUSY;
 use crate::base::{Error, Result};
 
 /// How long a request waits for a connection before it is told to come back.
-const WAIT: Duration = Duration::from_secs(2);
+pub(super) const WAIT: Duration = Duration::from_secs(2);
 /// How long work waited for a connection: the histogram's name.
 pub const WAIT_SECONDS: &str = "doorward_database_wait_seconds";
 /// Tries of a write that lost against another one.
@@ -85,11 +85,19 @@ impl Db {
         self.postgres
     }
 
+    /// On SQLite: moves whenever another process wrote. PostgreSQL tells what was written, by notify.
+    pub fn strangers(&self) -> Option<tokio::sync::watch::Receiver<u64>> {
+        match &self.writes {
+            Writes::OneThread(writer) => Some(writer.strangers()),
+            Writes::Pool => None,
+        }
+    }
+
     pub async fn read<T: Send + 'static>(
         &self,
         run: impl FnOnce(&mut DbConn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.on_pool(run).instrument(debug_span!("db.read")).await
+        self.on_pool(run).instrument(debug_span!("db.read")).await.map_err(waited_in_vain)
     }
 
     /// One transaction. What it answers is on disk. It may run again from its start when it lost against another
@@ -104,7 +112,7 @@ impl Db {
                 Writes::Pool => self.on_pool(move |conn| transaction(conn, &mut run)).await,
             }
         };
-        writing.instrument(debug_span!("db.write")).await
+        writing.instrument(debug_span!("db.write")).await.map_err(waited_in_vain)
     }
 
     async fn on_pool<T: Send + 'static>(
@@ -145,7 +153,10 @@ fn once<T>(conn: &mut DbConn, run: &mut impl FnMut(&mut DbConn) -> Result<T>) ->
     conn.begin_write()?;
     match run(conn) {
         Ok(value) => {
-            conn.commit()?;
+            if let Err(error) = conn.commit() {
+                conn.roll_back();
+                return Err(error.into());
+            }
             Ok(value)
         }
         Err(error) => {
@@ -153,6 +164,15 @@ fn once<T>(conn: &mut DbConn, run: &mut impl FnMut(&mut DbConn) -> Result<T>) ->
             Err(error)
         }
     }
+}
+
+/// Whoever waited too long for a lock that others hold comes back later: that is no fault of ours, and what others
+/// can bring about at will must not read as one.
+fn waited_in_vain(error: Error) -> Error {
+    let Error::Internal(cause) = &error else { return error };
+    let Some(DieselError::DatabaseError(_, info)) = cause.downcast_ref::<DieselError>() else { return error };
+    let signs = ["lock timeout", "statement timeout", "database is locked"];
+    if signs.iter().any(|sign| info.message().contains(sign)) { BUSY.retry_after(1) } else { error }
 }
 
 /// Serialization failures and deadlocks: the transaction had no effect and may simply run again.

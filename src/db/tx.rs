@@ -176,9 +176,27 @@ impl Work {
     }
 }
 
+impl Effects {
+    fn take_in(&mut self, more: Self) {
+        self.forget.extend(more.forget);
+        self.work |= more.work;
+        self.happened |= more.happened;
+    }
+}
+
 impl<'c> Tx<'c> {
     pub fn new(conn: &'c mut DbConn, cause: &'c Cause, now: Timestamp) -> Self {
         Self { conn, cause, now, effects: Effects::default() }
+    }
+
+    /// The same transaction, on behalf of another tenant: what is written then stands in that tenant's records.
+    pub fn within<T>(&mut self, tenant: TenantId, run: impl FnOnce(&mut Tx) -> Result<T>) -> Result<T> {
+        let cause = Cause { tenant: Some(tenant), ..self.cause.clone() };
+        let mut there = Tx::new(&mut *self.conn, &cause, self.now);
+        let value = run(&mut there)?;
+        let effects = std::mem::take(&mut there.effects);
+        self.effects.take_in(effects);
+        Ok(value)
     }
 
     pub fn tenant(&self) -> Option<TenantId> {

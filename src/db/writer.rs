@@ -2,14 +2,20 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
 use diesel::result::ConnectionResult;
-use tokio::sync::oneshot;
+use diesel::sql_types::BigInt;
+use tokio::sync::{oneshot, watch};
 use tracing::Span;
 
 use super::conn::DbConn;
+use super::store::WAIT;
 use crate::base::error::BUSY;
 use crate::base::{Error, Result};
 
@@ -18,53 +24,127 @@ const GATHERED: usize = 64;
 /// Writes that may wait for the thread.
 const QUEUE: usize = 1024;
 
+/// How often the writer looks whether another process wrote.
+const LOOK: Duration = Duration::from_millis(100);
+
 #[derive(Clone)]
 pub(super) struct Writer {
     queue: mpsc::SyncSender<Box<dyn Task>>,
+    strangers: watch::Receiver<u64>,
 }
 
 trait Task: Send {
     /// Runs inside its own savepoint; true when it wants to be kept.
     fn run(&mut self, conn: &mut DbConn) -> bool;
     /// After the commit, or with the reason why nothing of this was kept.
-    fn answer(self: Box<Self>, lost: Option<&str>);
+    fn answer(self: Box<Self>, lost: Option<&Lost>);
 }
 
 struct Write<T, F> {
     run: F,
     result: Option<Result<T>>,
     answer: oneshot::Sender<Result<T>>,
+    taken: Taken,
     span: Span,
+}
+
+/// Set once: by the thread that begins a write, or by the caller who gives it up. So what was refused as busy has
+/// not happened and will not.
+#[derive(Clone, Default)]
+struct Taken(Arc<AtomicBool>);
+
+impl Taken {
+    fn take(&self) -> bool {
+        !self.0.swap(true, Ordering::SeqCst)
+    }
+}
+
+/// Why a whole batch came to nothing.
+enum Lost {
+    /// Another process held the file for too long: nothing had begun.
+    Busy,
+    Broken(String),
 }
 
 impl Writer {
     pub(super) fn start(url: &str) -> ConnectionResult<Self> {
-        let mut conn = DbConn::open(url)?;
+        let mut desk = Desk { conn: DbConn::open(url)?, url: url.to_owned() };
         let (queue, tasks) = mpsc::sync_channel(QUEUE);
+        let (seen, strangers) = watch::channel(0);
+        let mut look = Look { version: None, next: Instant::now(), seen };
         let thread = std::thread::Builder::new().name("doorward-writer".into());
         thread
             .spawn(move || {
                 while let Some(batch) = gather(&tasks) {
-                    commit_together(&mut conn, batch);
+                    if !batch.is_empty() {
+                        desk.commit_together(batch);
+                    }
+                    look.at(&mut desk.conn);
                 }
             })
             .map_err(|error| diesel::ConnectionError::BadConnection(error.to_string()))?;
-        Ok(Self { queue })
+        Ok(Self { queue, strangers })
+    }
+
+    /// Moves whenever somebody else, another process, wrote to the file.
+    pub(super) fn strangers(&self) -> watch::Receiver<u64> {
+        self.strangers.clone()
     }
 
     pub(super) async fn write<T: Send + 'static>(
         &self,
         run: impl FnMut(&mut DbConn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (answer, answered) = oneshot::channel();
-        let task = Box::new(Write { run, result: None, answer, span: Span::current() });
-        self.queue.try_send(task).map_err(|_| BUSY.retry_after(1))?;
-        answered.await.map_err(Error::internal)?
+        let (answer, mut answered) = oneshot::channel();
+        let taken = Taken::default();
+        let task = Write { run, result: None, answer, taken: taken.clone(), span: Span::current() };
+        self.queue.try_send(Box::new(task)).map_err(|_| BUSY.retry_after(1))?;
+        let answer = match tokio::time::timeout(WAIT, &mut answered).await {
+            Ok(answer) => answer,
+            Err(_) if taken.take() => return Err(BUSY.retry_after(1)),
+            // It runs: whether it is kept is known soon.
+            Err(_) => answered.await,
+        };
+        answer.map_err(Error::internal)?
     }
 }
 
+/// `data_version` of a connection moves by the commits of every other one. All of this process are made on this
+/// connection, so here it tells of strangers alone.
+struct Look {
+    version: Option<i64>,
+    next: Instant,
+    seen: watch::Sender<u64>,
+}
+
+#[derive(QueryableByName)]
+struct DataVersion {
+    #[diesel(sql_type = BigInt)]
+    data_version: i64,
+}
+
+impl Look {
+    fn at(&mut self, conn: &mut DbConn) {
+        let DbConn::Sqlite(sqlite) = conn else { return };
+        if Instant::now() < self.next {
+            return;
+        }
+        self.next = Instant::now() + LOOK;
+        let version = diesel::sql_query("SELECT data_version FROM pragma_data_version");
+        let Ok(DataVersion { data_version }) = version.get_result(sqlite) else { return };
+        if self.version.replace(data_version).is_some_and(|before| before != data_version) {
+            self.seen.send_modify(|count| *count += 1);
+        }
+    }
+}
+
+/// None when nobody can write any more; nothing when nobody did for a while.
 fn gather(tasks: &mpsc::Receiver<Box<dyn Task>>) -> Option<Vec<Box<dyn Task>>> {
-    let mut batch = vec![tasks.recv().ok()?];
+    let mut batch = match tasks.recv_timeout(LOOK) {
+        Ok(task) => vec![task],
+        Err(RecvTimeoutError::Timeout) => return Some(Vec::new()),
+        Err(RecvTimeoutError::Disconnected) => return None,
+    };
     while batch.len() < GATHERED {
         match tasks.try_recv() {
             Ok(task) => batch.push(task),
@@ -74,28 +154,53 @@ fn gather(tasks: &mpsc::Receiver<Box<dyn Task>>) -> Option<Vec<Box<dyn Task>>> {
     Some(batch)
 }
 
-fn commit_together(conn: &mut DbConn, mut batch: Vec<Box<dyn Task>>) {
-    let outcome = run_all(conn, &mut batch);
-    if outcome.is_err() {
-        conn.roll_back();
-    }
-    let lost = outcome.err();
-    for task in batch {
-        task.answer(lost.as_deref());
-    }
+/// The thread's connection.
+struct Desk {
+    conn: DbConn,
+    url: String,
 }
 
-fn run_all(conn: &mut DbConn, batch: &mut [Box<dyn Task>]) -> Result<(), String> {
-    conn.begin_write().map_err(|error| error.to_string())?;
-    for task in batch {
-        let kept = conn.nested(|conn| if task.run(conn) { Ok(()) } else { Err(NotKept) });
-        if let Err(error) = kept
-            && still_open(conn).is_err()
-        {
-            return Err(format!("the transaction was lost: {error:?}"));
+impl Desk {
+    fn commit_together(&mut self, mut batch: Vec<Box<dyn Task>>) {
+        let lost = self.run_all(&mut batch).err();
+        if let Some(Lost::Broken(why)) = &lost {
+            tracing::error!(%why, writes = batch.len(), "a batch of writes was lost");
+            self.begin_afresh();
+        }
+        for task in batch {
+            task.answer(lost.as_ref());
         }
     }
-    conn.commit().map_err(|error| error.to_string())
+
+    fn run_all(&mut self, batch: &mut [Box<dyn Task>]) -> Result<(), Lost> {
+        let conn = &mut self.conn;
+        conn.begin_write().map_err(|error| match error.to_string() {
+            locked if locked.contains("database is locked") => Lost::Busy,
+            other => Lost::Broken(other),
+        })?;
+        for task in batch {
+            let kept = conn.nested(|conn| if task.run(conn) { Ok(()) } else { Err(NotKept) });
+            if let Err(error) = kept
+                && (matches!(error, Kept::Broken(_)) || still_open(conn).is_err())
+            {
+                return Err(Lost::Broken(format!("the transaction was lost: {error:?}")));
+            }
+        }
+        if conn.depth() != 1 {
+            return Err(Lost::Broken("a savepoint was left open".into()));
+        }
+        conn.commit().map_err(|error| Lost::Broken(error.to_string()))
+    }
+
+    /// What the connection and diesel each believe of a lost transaction may differ, and a connection that never
+    /// commits again would refuse every write from here on. A new one believes nothing.
+    fn begin_afresh(&mut self) {
+        self.conn.roll_back();
+        match DbConn::open(&self.url) {
+            Ok(conn) => self.conn = conn,
+            Err(error) => tracing::error!(%error, "the database file does not open again"),
+        }
+    }
 }
 
 /// Some errors (disk full, I/O, memory) end SQLite's whole transaction behind our back. A `BEGIN` inside a
@@ -125,6 +230,9 @@ impl From<diesel::result::Error> for Kept {
 impl<T: Send, F: FnMut(&mut DbConn) -> Result<T> + Send> Task for Write<T, F> {
     fn run(&mut self, conn: &mut DbConn) -> bool {
         let _in_span = self.span.clone().entered();
+        if !self.taken.take() {
+            return false;
+        }
         let _running = tracing::debug_span!("run").entered();
         let run = &mut self.run;
         let result = catch_unwind(AssertUnwindSafe(|| run(conn)));
@@ -134,13 +242,15 @@ impl<T: Send, F: FnMut(&mut DbConn) -> Result<T> + Send> Task for Write<T, F> {
         kept
     }
 
-    fn answer(self: Box<Self>, lost: Option<&str>) {
+    fn answer(self: Box<Self>, lost: Option<&Lost>) {
         let Self { result, answer, span, .. } = *self;
         // Before the caller goes on: a request's record is whole when its answer is out.
         drop(span);
         let result = match (result, lost) {
-            (Some(Ok(_)) | None, Some(why)) => Err(Error::internal(format!("not committed: {why}"))),
-            (Some(result), _) => result,
+            (Some(Err(error)), _) => Err(error),
+            (_, Some(Lost::Busy)) => Err(BUSY.retry_after(1)),
+            (_, Some(Lost::Broken(why))) => Err(Error::internal(format!("not committed: {why}"))),
+            (Some(result), None) => result,
             (None, None) => Err(Error::internal("a write was passed over")),
         };
         // The caller may have gone; what was committed stays committed.

@@ -42,13 +42,11 @@ impl Incoming {
     pub fn read(request: &HttpRequest, id: RequestId, proxies: &Proxies) -> Result<Self> {
         let text = |name: &HeaderName| single(request, name);
         let named = |name: &'static str| single(request, &HeaderName::from_static(name));
-        let peer = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
-        let forwarded_for = values(request, "x-forwarded-for");
         Ok(Self {
             request: id,
             method: request.method().to_string(),
             path: request.path().to_string(),
-            address: proxies.client(peer, &forwarded_for),
+            address: address_of(request, proxies),
             host: host_of(request),
             origin: text(&header::ORIGIN)?,
             client: named("doorward-client")?,
@@ -102,6 +100,12 @@ impl Incoming {
     }
 }
 
+/// Whose request it is, for the limiter: known before anything else of it is read.
+pub fn address_of(request: &HttpRequest, proxies: &Proxies) -> IpAddr {
+    let peer = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
+    proxies.client(peer, &values(request, "x-forwarded-for"))
+}
+
 /// A header that must stand once at most; repeated ones are read differently by different parsers.
 fn single(request: &HttpRequest, name: &HeaderName) -> Result<Option<String>> {
     let mut values = request.headers().get_all(name);
@@ -127,7 +131,7 @@ fn host_of(request: &HttpRequest) -> String {
 fn cookies(request: &HttpRequest) -> Vec<(String, String)> {
     let lines = values(request, "cookie");
     let pairs = lines.iter().flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.take(64).map(|(name, value)| (name.to_string(), value.to_string())).collect()
+    pairs.map(|(name, value)| (name.to_string(), value.to_string())).collect()
 }
 
 fn query(request: &HttpRequest) -> Result<BTreeMap<String, String>> {
@@ -164,5 +168,6 @@ fn percent(text: &str) -> Result<String> {
         bytes.push(u8::try_from(high * 16 + low).map_err(Error::internal)?);
     }
     let text = String::from_utf8(bytes).map_err(|_| INVALID_ENCODING.error())?;
-    if text.contains('\0') { Err(INVALID_ENCODING.error()) } else { Ok(text) }
+    // The router has decoded most of it already, and put U+FFFD for what is not UTF-8.
+    if text.contains(['\0', '\u{fffd}']) { Err(INVALID_ENCODING.error()) } else { Ok(text) }
 }

@@ -2,6 +2,8 @@
 
 pub mod address;
 pub mod answer;
+pub mod cached;
+pub mod edge;
 pub mod incoming;
 pub mod number;
 pub mod problem;

@@ -71,6 +71,17 @@ impl App {
         client.map(|client| Self::with_origins(conn, client)).transpose()
     }
 
+    /// The tenant's client of a kind; the default one first, else the first by its public id.
+    pub fn of_kind(conn: &mut DbConn, tenant: TenantId, kind: ClientKind) -> QueryResult<Option<Self>> {
+        let client = clients::table
+            .filter(clients::tenant_id.eq(tenant))
+            .filter(clients::kind.eq(kind))
+            .filter(clients::disabled_at.is_null())
+            .order((clients::is_default.desc(), clients::public_id));
+        let client: Option<Client> = client.select(columns::<Client>()).first(conn).optional()?;
+        client.map(|client| Self::with_origins(conn, client)).transpose()
+    }
+
     pub fn find(conn: &mut DbConn, tenant: TenantId, id: ClientId) -> QueryResult<Option<Self>> {
         let client =
             clients::table.find(id).filter(clients::tenant_id.eq(tenant)).select(columns::<Client>());
@@ -88,5 +99,12 @@ impl App {
             .order((client_origins::tenant_id, clients::is_default.desc(), clients::public_id))
             .limit(20)
             .load(conn)
+    }
+}
+
+impl Client {
+    pub fn of_tenant(conn: &mut DbConn, tenant: TenantId) -> QueryResult<Vec<Self>> {
+        let theirs = clients::table.filter(clients::tenant_id.eq(tenant)).order(clients::public_id);
+        theirs.select(columns::<Self>()).limit(100).load(conn)
     }
 }

@@ -8,13 +8,15 @@ use base64::engine::general_purpose::STANDARD;
 use super::client::{App, ClientKind};
 use super::house::House;
 use super::pending::PendingLogin;
-use super::route::{Access, Route};
+use super::route::{Access, Route, Source};
 use super::scope::{Inner, Scope, Who};
+use super::session::Live;
 use super::telling::Known;
 use super::tenant::Tenant;
 use super::token::{self, INVALID_TOKEN, Kind, MISSING_TOKEN};
 use crate::base::error::UNSUPPORTED_MEDIA_TYPE;
 use crate::base::{PlainToken, Result, TenantId};
+use crate::components::limiter;
 use crate::http::Incoming;
 
 crate::refusals! {
@@ -32,22 +34,28 @@ crate::refusals! {
 /// Lets a request in, as whom it may be; or refuses. What it found out by then stands in `known`.
 #[tracing::instrument(name = "gate", level = "debug", skip_all)]
 pub async fn admit(house: &House, route: &Route, incoming: Incoming, known: &mut Known) -> Result<Scope> {
-    house.limiter.spend("address", incoming.address.to_string().as_bytes(), 1)?;
+    house.limiter.spend("address", &limiter::network(incoming.address), 1)?;
     local_only(house, &incoming)?;
-    origin(house, &incoming).await?;
+    if !is_own_form(route, &incoming) {
+        origin(house, &incoming).await?;
+    }
     let (who, at) = match route.access {
         Access::Open => (Who::Nobody, None),
         Access::Tenant => (Who::Nobody, Some(resolve(house, &incoming).await?)),
-        Access::Perhaps => match session(house, &incoming).await {
-            Ok((who, at)) => (who, Some(at)),
-            Err(_) => (Who::Nobody, resolve(house, &incoming).await.ok()),
-        },
+        Access::Perhaps => perhaps(house, &incoming).await?,
         Access::Session | Access::Permission(_) => {
             let (who, at) = session(house, &incoming).await?;
             (who, Some(at))
         }
         Access::Pending => {
             let (who, at) = pending(house, &incoming).await?;
+            (who, Some(at))
+        }
+        Access::SessionOrPending => {
+            let (who, at) = match pending(house, &incoming).await {
+                Ok(found) => found,
+                Err(_) => session(house, &incoming).await?,
+            };
             (who, Some(at))
         }
         Access::Server => (Who::Server, Some(server(house, &incoming).await?)),
@@ -64,7 +72,7 @@ pub async fn admit(house: &House, route: &Route, incoming: Incoming, known: &mut
         return Err(MISSING_PERMISSION.because(permission));
     }
     if let (true, Some(app)) = (route.cookie, &scope.app) {
-        for_cookies(app, &scope.incoming)?;
+        for_cookies(house, app, &scope.incoming)?;
     }
     Ok(scope)
 }
@@ -72,7 +80,7 @@ pub async fn admit(house: &House, route: &Route, incoming: Incoming, known: &mut
 type At = (Arc<Tenant>, Arc<App>);
 
 /// A development server shows secrets: it must not be reachable through a tunnel or under a rebound name.
-fn local_only(house: &House, incoming: &Incoming) -> Result<()> {
+pub fn local_only(house: &House, incoming: &Incoming) -> Result<()> {
     if !house.config.environment.is_development() {
         return Ok(());
     }
@@ -86,27 +94,56 @@ fn local_only(house: &House, incoming: &Incoming) -> Result<()> {
     if local && !incoming.forwarded { Ok(()) } else { Err(NOT_LOCAL.error()) }
 }
 
+/// Our pages tell no referrer, and a browser then says `null` for the origin of their own forms too (Fetch, "append a
+/// request Origin header"). Whose form it is still stands in `Sec-Fetch-Site`, which no page can set.
+fn is_own_form(route: &Route, incoming: &Incoming) -> bool {
+    let same_origin = incoming.sec_fetch_site.as_deref() == Some("same-origin");
+    route.source == Source::Form && same_origin && incoming.origin.as_deref() == Some("null")
+}
+
 /// An origin must be listed by some client; which one it may name is looked at when the client is known.
 async fn origin(house: &House, incoming: &Incoming) -> Result<()> {
     let Some(origin) = &incoming.origin else { return Ok(()) };
-    if is_known(house, origin, &incoming.host).await? {
+    if may_read(house, origin, &incoming.host, None).await? {
         return Ok(());
     }
     tracing::warn!(%origin, add = %format!("origins = [\"{origin}\"]"), "an origin is listed by no client");
     Err(FOREIGN_ORIGIN.error())
 }
 
-/// Also asked for preflights.
-pub async fn is_known(house: &House, origin: &str, host: &str) -> Result<bool> {
-    if is_own(origin, host) || is_local_frontend(house, origin) {
+/// Whether pages of an origin may read an answer: one of a tenant only if a client of that tenant lists them (WEB-4),
+/// one of no tenant if any client does.
+pub async fn may_read(house: &House, origin: &str, host: &str, of: Option<TenantId>) -> Result<bool> {
+    if is_own(house, origin, host).await? || is_local_frontend(house, origin) {
         return Ok(true);
     }
-    Ok(!house.apps_listing(origin).await?.is_empty())
+    let listing = house.apps_listing(origin).await?;
+    Ok(listing.iter().any(|(tenant, _)| of.is_none_or(|of| of == *tenant)))
 }
 
-/// Our own pages post to where they came from.
-fn is_own(origin: &str, host: &str) -> bool {
-    origin.split_once("://").is_some_and(|(scheme, at)| matches!(scheme, "http" | "https") && at == host)
+/// Of a request that was not let in: the tenant it called.
+pub async fn addressed(house: &House, incoming: &Incoming) -> Option<TenantId> {
+    if let Some(at_host) = house.tenant_at(&incoming.host).await.ok()? {
+        return Some(at_host);
+    }
+    match &incoming.client {
+        Some(id) => Some(house.app(id).await.ok()??.client.tenant_id),
+        None => by_origin(house, incoming).await.ok()?,
+    }
+}
+
+/// Our own pages post to where they came from. A host that is nobody's is none of ours: whoever points a name of
+/// theirs at this server would be same-origin with it.
+async fn is_own(house: &House, origin: &str, host: &str) -> Result<bool> {
+    let named = origin.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"));
+    if named.is_none_or(|(_, at)| at != host) {
+        return Ok(false);
+    }
+    let public = house.config.server.public_url.as_deref().and_then(|url| url.split_once("://"));
+    let ours = public.is_some_and(|(_, at)| at.trim_end_matches('/') == host);
+    // In development the gate lets in local names alone.
+    let ours = ours || house.config.environment.is_development();
+    Ok(ours || house.tenant_at(host).await?.is_some() || house.has_pages_at(host).await?)
 }
 
 /// In development any frontend on this machine may call, whichever port its tool chose.
@@ -135,17 +172,23 @@ async fn resolve(house: &House, incoming: &Incoming) -> Result<At> {
     if app.client.tenant_id != tenant.id || app.client.disabled_at.is_some() {
         return Err(UNKNOWN_CLIENT.error());
     }
-    listed(house, &app, incoming)?;
+    listed(house, &app, incoming).await?;
     Ok((tenant, app))
 }
 
-/// The tenant that a refused request meant, as far as that is known without a credential.
-pub async fn addressed(house: &House, incoming: &Incoming) -> Option<TenantId> {
-    if let Ok(Some(tenant)) = house.tenant_at(&incoming.host).await {
-        return Some(tenant);
+/// A session, or nobody at all. Only what is wrong with the caller makes them nobody: a server that is busy says so,
+/// and does not answer as if it had done what a session would have.
+async fn perhaps(house: &House, incoming: &Incoming) -> Result<(Who, Option<At>)> {
+    match session(house, incoming).await {
+        Ok((who, at)) => return Ok((who, Some(at))),
+        Err(error) if error.status() == 401 => {}
+        Err(error) => return Err(error),
     }
-    let app = house.app(incoming.client.as_ref()?).await.ok()??;
-    Some(app.client.tenant_id)
+    match resolve(house, incoming).await {
+        Ok(at) => Ok((Who::Nobody, Some(at))),
+        Err(error) if error.status() == 400 => Ok((Who::Nobody, None)),
+        Err(error) => Err(error),
+    }
 }
 
 async fn open(house: &House, id: TenantId) -> Result<Arc<Tenant>> {
@@ -177,10 +220,10 @@ async fn unnamed(house: &House, tenant: &Tenant, incoming: &Incoming) -> Result<
 }
 
 /// A page may speak for a client only if the client lists the page's origin.
-fn listed(house: &House, app: &App, incoming: &Incoming) -> Result<()> {
+pub async fn listed(house: &House, app: &App, incoming: &Incoming) -> Result<()> {
     let Some(origin) = &incoming.origin else { return Ok(()) };
     let local = is_local_frontend(house, origin) && app.client.kind == ClientKind::Browser;
-    if app.lists(origin) || local || is_own(origin, &incoming.host) {
+    if app.lists(origin) || local || is_own(house, origin, &incoming.host).await? {
         return Ok(());
     }
     tracing::warn!(%origin, client = %app.client.public_id, add = %format!("origins = [\"{origin}\"]"), "an origin is not listed by the client");
@@ -200,16 +243,19 @@ fn bearer(incoming: &Incoming) -> Result<&str> {
 
 async fn session(house: &House, incoming: &Incoming) -> Result<(Who, At)> {
     let verified = token::read(house, Kind::Access, bearer(incoming)?).await?;
-    let claims = &verified.claims;
+    let live = alive(house, &verified.claims).await?;
+    let at = of_credential(house, &verified.claims, incoming).await?;
+    house.seen.note(live.session, house.clock.now());
+    Ok((Who::Session(live), at))
+}
+
+/// The live session of an access token, which must be all that the token says of it.
+pub async fn alive(house: &House, claims: &token::Claims) -> Result<Arc<Live>> {
     let id = claims.session.ok_or_else(|| INVALID_TOKEN.because("claims"))?;
     let live = house.live(id).await?.ok_or_else(|| REVOKED.error())?;
     let same =
         live.user == claims.sub && live.tenant == claims.tenant && live.client_public_id == claims.client_id;
-    if !same {
-        return Err(INVALID_TOKEN.because("sessionOfAnother"));
-    }
-    let at = of_credential(house, claims, incoming).await?;
-    Ok((Who::Session(live), at))
+    if same { Ok(live) } else { Err(INVALID_TOKEN.because("sessionOfAnother")) }
 }
 
 async fn pending(house: &House, incoming: &Incoming) -> Result<(Who, At)> {
@@ -233,8 +279,9 @@ async fn of_credential(house: &House, claims: &token::Claims, incoming: &Incomin
     }
     let tenant = house.tenant(claims.tenant).await?.filter(|tenant| tenant.is_open());
     let tenant = tenant.ok_or_else(|| REVOKED.error())?;
-    let app = house.app(&claims.client_id).await?.ok_or_else(|| REVOKED.error())?;
-    listed(house, &app, incoming)?;
+    let app = house.app(&claims.client_id).await?.filter(|app| app.client.disabled_at.is_none());
+    let app = app.ok_or_else(|| REVOKED.error())?;
+    listed(house, &app, incoming).await?;
     Ok((tenant, app))
 }
 
@@ -268,12 +315,14 @@ fn basic(header: &str) -> Option<(String, String)> {
 
 /// Design 8: what sets or reads the refresh cookie is answered only to a listed page that sends JSON, which no
 /// cross-site form can (WEB-1). `Sec-Fetch-Site`, where a browser sends it, must not say otherwise.
-fn for_cookies(app: &App, incoming: &Incoming) -> Result<()> {
+fn for_cookies(house: &House, app: &App, incoming: &Incoming) -> Result<()> {
     if app.client.kind != ClientKind::Browser {
         return Ok(());
     }
-    if incoming.origin.is_none() {
-        return Err(COOKIE_NEEDS_ORIGIN.error());
+    let origin = incoming.origin.as_ref().ok_or_else(|| COOKIE_NEEDS_ORIGIN.error())?;
+    // A page of ours is no listed one: same-origin alone opens nothing here.
+    if !app.lists(origin) && !is_local_frontend(house, origin) {
+        return Err(FOREIGN_ORIGIN.because("notListed"));
     }
     if incoming.sec_fetch_site.as_deref().is_some_and(|site| site == "cross-site") {
         return Err(FOREIGN_ORIGIN.because("crossSite"));

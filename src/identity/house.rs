@@ -1,5 +1,6 @@
 //! What every request shares: the handles, and what is remembered of tenants, apps and sessions.
 
+use std::any::Any;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +9,11 @@ use tokio::sync::Notify;
 
 use super::client::App;
 use super::denials::Denials;
+use super::seen::LastSeen;
 use super::session::Live;
 use super::tenant::Tenant;
 use super::token::Verified;
-use crate::base::{Result, SessionId, TenantId};
+use crate::base::{HashedToken, Result, SessionId, TenantId, Timestamp, UserId};
 use crate::components::cache::Cache;
 use crate::components::clock::Clock;
 use crate::components::config::Config;
@@ -21,6 +23,7 @@ use crate::components::limiter::Limiter;
 use crate::components::mailer::Mailer;
 use crate::components::random::Random;
 use crate::components::recorder::{Disguise, Recorder};
+use crate::components::tally::Tally;
 use crate::components::templates::Templates;
 use crate::components::vault::Vault;
 use crate::db::Db;
@@ -50,16 +53,32 @@ pub struct Inner {
     pub work: Arc<Notify>,
     /// Rung after a commit that wrote domain events, and by notify.
     pub happened: Arc<Notify>,
+    pub seen: LastSeen,
     pub claims: moka::sync::Cache<[u8; 33], Arc<Verified>>,
+    /// Keys at which nobody may guess, until when: a block is remembered, so that it costs no statement.
+    pub blocks: moka::sync::Cache<HashedToken, Timestamp>,
+    /// Refusals that are written down summed.
+    pub refusals: Tally,
+    /// What is shown of a person in a tenant, in the shape of the room that shows it.
+    pub people: Cache<(TenantId, UserId), Arc<dyn Any + Send + Sync>>,
+    /// Whether a tenant holds password hashes that other systems made.
+    pub foreign_hashes: moka::sync::Cache<TenantId, bool>,
     live: Cache<SessionId, Option<Arc<Live>>>,
     tenants: Cache<TenantId, Option<Arc<Tenant>>>,
     hosts: Cache<String, Option<TenantId>>,
+    pages: Cache<String, bool>,
     apps: Cache<String, Option<Arc<App>>>,
     origins: Cache<String, Arc<Vec<(TenantId, String)>>>,
 }
 
 /// So revocation, demotion and suspension bind within it on every node.
 const TRUSTED: Duration = Duration::from_secs(2);
+/// What callers name is remembered even when it is nothing (LIM-3): no host, origin or client id is longer than this,
+/// so that what they can make us keep has a bound in bytes and not in entries alone.
+const LONGEST_NAME: usize = 300;
+
+/// An import says so at once where it ran; other nodes learn of it within this.
+const FOREIGN_KNOWN: Duration = Duration::from_secs(10 * 60);
 
 /// The handles that components lend.
 pub struct Lent {
@@ -104,10 +123,19 @@ impl House {
             denials: Denials::default(),
             work: Arc::default(),
             happened: Arc::default(),
+            seen: LastSeen::default(),
             claims: moka::sync::Cache::new(20_000),
+            blocks: moka::sync::Cache::new(100_000),
+            refusals: Tally::default(),
+            people: Cache::new(20_000, TRUSTED),
+            foreign_hashes: moka::sync::Cache::builder()
+                .max_capacity(4_096)
+                .time_to_live(FOREIGN_KNOWN)
+                .build(),
             live: Cache::new(20_000, TRUSTED),
             tenants: Cache::new(4_096, TRUSTED),
             hosts: Cache::new(8_192, TRUSTED),
+            pages: Cache::new(1_024, TRUSTED),
             apps: Cache::new(8_192, TRUSTED),
             origins: Cache::new(8_192, TRUSTED),
         }))
@@ -135,8 +163,28 @@ impl House {
         Ok(tenant)
     }
 
+    /// Whether links in mails lead here: some tenant's `publicUrl` is this host.
+    pub async fn has_pages_at(&self, host: &str) -> Result<bool> {
+        if host.len() > LONGEST_NAME {
+            return Ok(false);
+        }
+        let now = self.clock.now();
+        let key = host.to_string();
+        if let Some(known) = self.pages.get(&key, now) {
+            return Ok(known);
+        }
+        let ticket = self.pages.ticket(&key, now);
+        let asked = key.clone();
+        let found = self.db.read(move |conn| Ok(Tenant::has_pages_at(conn, &asked)?)).await?;
+        self.pages.fill(key, found, ticket);
+        Ok(found)
+    }
+
     /// The tenant whose API host this is. In development `NAME.localhost` is the tenant of that name.
     pub async fn tenant_at(&self, host: &str) -> Result<Option<TenantId>> {
+        if host.len() > LONGEST_NAME {
+            return Ok(None);
+        }
         let now = self.clock.now();
         let key = host.to_string();
         if let Some(known) = self.hosts.get(&key, now) {
@@ -157,7 +205,25 @@ impl House {
         Ok(found)
     }
 
+    /// The tenant whose issuer is this host and path, whichever scheme a proxy took off.
+    pub async fn tenant_issuing(&self, place: &str) -> Result<Option<TenantId>> {
+        let now = self.clock.now();
+        // No host begins like this, so both kinds of question share one memory.
+        let key = format!("//{place}");
+        if let Some(known) = self.hosts.get(&key, now) {
+            return Ok(known);
+        }
+        let ticket = self.hosts.ticket(&key, now);
+        let issuers = [format!("https://{place}"), format!("http://{place}")];
+        let found = self.db.read(move |conn| Ok(Tenant::issuing(conn, &issuers)?)).await?;
+        self.hosts.fill(key, found, ticket);
+        Ok(found)
+    }
+
     pub async fn app(&self, public_id: &str) -> Result<Option<Arc<App>>> {
+        if public_id.len() > LONGEST_NAME {
+            return Ok(None);
+        }
         let public_id = public_id.to_string();
         self.remembered_app(format!("id:{public_id}"), move |conn| App::public(conn, &public_id)).await
     }
@@ -182,6 +248,9 @@ impl House {
     }
 
     pub async fn apps_listing(&self, origin: &str) -> Result<Arc<Vec<(TenantId, String)>>> {
+        if origin.len() > LONGEST_NAME {
+            return Ok(Arc::default());
+        }
         let now = self.clock.now();
         let key = origin.to_string();
         if let Some(known) = self.origins.get(&key, now) {
@@ -199,7 +268,10 @@ impl House {
         match what {
             Forget::Session(id) => self.live.evict(&id),
             Forget::User(user) => {
-                self.live.evict_where(|_, live| live.as_ref().is_some_and(|l| l.user == user))
+                self.live.evict_where(|_, live| live.as_ref().is_some_and(|l| l.user == user));
+                self.people.evict_where(|(_, shown), _| *shown == user);
+                // Which blocks were theirs nobody can tell; a forgotten one costs a statement.
+                self.blocks.invalidate_all();
             }
             Forget::Keys(tenant) => self.keys.forget(tenant),
             Forget::Tenant(tenant) => {
@@ -209,15 +281,30 @@ impl House {
                 self.hosts.evict_where(|_, id| id.is_none_or(|id| id == tenant));
                 self.apps.evict_where(|_, app| app.as_ref().is_none_or(|app| app.client.tenant_id == tenant));
                 self.origins.clear();
+                self.pages.clear();
+                self.people.evict_where(|(shown, _), _| *shown == tenant);
             }
+        }
+    }
+
+    /// What one request was let in by turned out to be old: none of it is remembered when it is let in afresh.
+    pub fn doubt(&self, session: Option<SessionId>, tenant: Option<TenantId>) {
+        if let Some(session) = session {
+            self.live.evict(&session);
+        }
+        if let Some(tenant) = tenant {
+            self.forget(Forget::Tenant(tenant));
         }
     }
 
     /// Another process wrote, or we were deaf for a while: nothing that is remembered is known to be true.
     pub fn forget_all(&self) {
         self.live.clear();
+        self.people.clear();
+        self.blocks.invalidate_all();
         self.tenants.clear();
         self.hosts.clear();
+        self.pages.clear();
         self.apps.clear();
         self.origins.clear();
         self.keys.forget_all();

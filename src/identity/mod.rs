@@ -3,10 +3,13 @@
 pub mod client;
 pub mod denials;
 pub mod gate;
+pub mod hearing;
 pub mod house;
+pub mod job;
 pub mod pending;
 pub mod route;
 pub mod scope;
+pub mod seen;
 pub mod serve;
 pub mod session;
 pub mod telling;
@@ -16,6 +19,7 @@ pub mod user;
 
 pub use client::{App, Client, ClientKind};
 pub use house::House;
+pub use job::{Claimed, Failure, Handler};
 pub use pending::{Next, PendingLogin};
 pub use route::{Access, Method, Nothing, Route};
 pub use scope::{Scope, Who};

@@ -37,6 +37,8 @@ pub enum Access {
     Permission(&'static str),
     /// A login that still needs a factor.
     Pending,
+    /// A live session, or a login that still needs a factor; the event looks which.
+    SessionOrPending,
     /// A client of kind `server`, authenticated on each call.
     Server,
 }
@@ -70,6 +72,8 @@ pub struct Route {
     pub original: bool,
     /// Left out of the API document: a page, or development's own.
     pub hidden: bool,
+    /// Where a standard says it stands: at the root alone, and in the API document.
+    pub standard: bool,
     pub input: Shape,
     pub output: Shape,
     run: Run,
@@ -108,6 +112,7 @@ impl Route {
             cookie: false,
             original: false,
             hidden: false,
+            standard: false,
             input: |generator| Some(generator.subschema_for::<I>()),
             output: O::schema,
             run,
@@ -138,6 +143,16 @@ impl Route {
 
     pub fn hidden(self) -> Self {
         Self { hidden: true, ..self }
+    }
+
+    /// An endpoint whose place a standard gives.
+    pub fn standard(self) -> Self {
+        Self { standard: true, hidden: false, ..self }
+    }
+
+    /// The shape of what a handler answers that makes its own [`Answer`].
+    pub fn shows<T: JsonSchema>(self) -> Self {
+        Self { output: |generator| Some(generator.subschema_for::<T>()), ..self }
     }
 
     /// A page's form: `application/x-www-form-urlencoded`, from its own origin.

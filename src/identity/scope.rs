@@ -11,7 +11,7 @@ use super::pending::PendingLogin;
 use super::session::{Epochs, Live};
 use super::tenant::Tenant;
 use super::token::MISSING_TOKEN;
-use crate::base::{Error, Result, TenantId, Timestamp};
+use crate::base::{Error, JobId, Result, TenantId, Timestamp};
 use crate::db::schema::{memberships, sessions, tenants, users};
 use crate::db::tx::{Actor, ActorKind, Cause, Effects, Tx};
 use crate::db::{BothDsl, DbConn, Locked};
@@ -37,8 +37,10 @@ pub enum Who {
     Pending(Arc<PendingLogin>),
     /// A tenant's backend that authenticated as its client.
     Server,
-    /// Ourselves: a job or a command.
+    /// Ourselves: a job.
     House,
+    /// Whoever may run commands on this machine.
+    Operator,
 }
 
 impl Deref for Scope {
@@ -58,6 +60,18 @@ impl Scope {
     pub fn of_house(house: House, tenant: Option<Arc<Tenant>>) -> Self {
         let incoming = Incoming::none();
         Self::new(Inner { house, incoming, tenant, app: None, who: Who::House, causation: None })
+    }
+
+    /// A job's: what it changes says which job it was.
+    pub fn of_job(house: House, tenant: Option<Arc<Tenant>>, job: JobId) -> Self {
+        let incoming = Incoming::none();
+        Self::new(Inner { house, incoming, tenant, app: None, who: Who::House, causation: Some(job.0) })
+    }
+
+    /// For commands: an operator, in a tenant or above them all.
+    pub fn of_operator(house: House, tenant: Option<Arc<Tenant>>) -> Self {
+        let incoming = Incoming::none();
+        Self::new(Inner { house, incoming, tenant, app: None, who: Who::Operator, causation: None })
     }
 
     /// The same request, in the tenant that its one-time proof names.
@@ -102,6 +116,7 @@ impl Scope {
         let (actor, session) = match &self.who {
             Who::Nobody => (Actor::NOBODY, None),
             Who::House => (Actor::SERVER, None),
+            Who::Operator => (Actor::OPERATOR, None),
             Who::Server => {
                 let client = self.app.as_ref().map(|app| app.client.id.0);
                 (Actor { kind: ActorKind::Client, id: client, on_behalf_of: None }, None)
@@ -111,7 +126,7 @@ impl Scope {
                 (Actor { on_behalf_of: live.impersonator, ..Actor::user(live.user) }, Some(live.session))
             }
         };
-        let of_request = !matches!(self.who, Who::House);
+        let of_request = !matches!(self.who, Who::House | Who::Operator);
         Cause {
             tenant: self.tenant.as_ref().map(|tenant| tenant.id),
             actor,
@@ -138,14 +153,21 @@ impl Scope {
     ) -> Result<T> {
         let (cause, seen, clock) = (self.cause(), Seen::of(self), self.house.clock.clone());
         let written = self.house.db.write(move |conn| {
-            seen.still_holds(conn)?;
-            let mut tx = Tx::new(conn, &cause, clock.now());
+            let now = clock.now();
+            seen.still_holds(conn, now)?;
+            let mut tx = Tx::new(conn, &cause, now);
             let value = run(&mut tx)?;
             Ok((value, tx.effects))
         });
         let (value, effects) = written.await?;
         self.follow(&effects);
         Ok(value)
+    }
+
+    /// After [`Error::Stale`]: what is remembered of caller and tenant is what was wrong.
+    pub fn doubt(&self) {
+        let session = self.live().ok().map(|live| live.session);
+        self.house.doubt(session, self.tenant.as_ref().map(|tenant| tenant.id));
     }
 
     fn follow(&self, effects: &Effects) {
@@ -164,28 +186,36 @@ impl Scope {
     }
 }
 
+diesel::alias!(tenants as homes: HomeTenants);
+
 /// What a request was let in by. Nothing decided from it is trusted inside a write.
 enum Seen {
     Nothing,
     Tenant(TenantId, i64),
     Session(Arc<Live>),
+    Pending(Arc<PendingLogin>, i64),
 }
 
 impl Seen {
     fn of(scope: &Scope) -> Self {
         match (&scope.who, &scope.tenant) {
             (Who::Session(live), _) => Self::Session(live.clone()),
-            (Who::House, _) | (_, None) => Self::Nothing,
+            (Who::House | Who::Operator, _) | (_, None) => Self::Nothing,
+            (Who::Pending(pending), Some(tenant)) => Self::Pending(pending.clone(), tenant.epoch),
             (_, Some(tenant)) => Self::Tenant(tenant.id, tenant.epoch),
         }
     }
 
     /// The person's row stays locked until the end: who disables them waits for us, and then sees what we wrote.
-    fn still_holds(&self, conn: &mut DbConn) -> Result<()> {
+    fn still_holds(&self, conn: &mut DbConn, now: Timestamp) -> Result<()> {
         let holds = match self {
             Self::Nothing => true,
             Self::Tenant(id, epoch) => Tenant::open_epoch(conn, *id)? == Some(*epoch),
             Self::Session(live) => Self::epochs(conn, live)? == Some(live.epochs),
+            Self::Pending(pending, epoch) => {
+                Tenant::open_epoch(conn, pending.tenant_id)? == Some(*epoch)
+                    && PendingLogin::open(conn, pending.tenant_id, pending.id, now)?.is_some()
+            }
         };
         if holds { Ok(()) } else { Err(Error::Stale) }
     }
@@ -195,6 +225,7 @@ impl Seen {
             users::table
                 .inner_join(sessions::table.on(sessions::user_id.eq(users::id)))
                 .inner_join(tenants::table.on(tenants::id.eq(sessions::tenant_id)))
+                .inner_join(homes.on(homes.field(tenants::id).eq(users::tenant_id)))
                 .inner_join(memberships::table.on(
                     memberships::user_id.eq(users::id).and(memberships::tenant_id.eq(sessions::tenant_id)),
                 ))
@@ -202,6 +233,8 @@ impl Seen {
                 .filter(sessions::revoked_at.is_null())
                 .filter(users::disabled_at.is_null().and(users::deleted_at.is_null()))
                 .filter(tenants::suspended_at.is_null().and(tenants::deleted_at.is_null()))
+                .filter(homes.field(tenants::suspended_at).is_null())
+                .filter(homes.field(tenants::deleted_at).is_null())
                 .select((users::epoch, memberships::epoch, tenants::epoch));
         let found: Option<(i64, i64, i64)> = Locked::person(query).both().get_result(conn).optional()?;
         Ok(found.map(|(user, membership, tenant)| Epochs { user, membership, tenant }))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::web::{self, Payload, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, guard};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Map, Value};
 use tracing::Instrument;
@@ -15,36 +15,46 @@ use tracing::Instrument;
 use super::gate;
 use super::house::House;
 use super::route::{Access, Method, Route, Source};
+use super::scope::Scope;
 use super::telling::{self, Known, Telling};
 use crate::base::error::{
     INTERNAL, INVALID, METHOD_NOT_ALLOWED, NOT_FOUND, STALE, TOO_LARGE, UNPARSABLE, UNSUPPORTED_MEDIA_TYPE,
 };
-use crate::base::{Error, FieldError, RequestId, Result};
+use crate::base::{Error, FieldError, RequestId, Result, TenantId};
+use crate::components::limiter;
 use crate::http::answer::Content;
-use crate::http::{Answer, Incoming, problem, strict};
+use crate::http::{Answer, Incoming, edge, incoming, problem, strict};
 
 /// Where the routes stand; the original's also at the root.
 pub const PREFIX: &str = "/api/v1";
 /// A body that takes longer to arrive holds its place for nothing.
 const BODY_PATIENCE: Duration = Duration::from_secs(15);
 
-/// Mounts every route at its canonical path, and the original's also where they were.
-pub fn mount(config: &mut ServiceConfig, house: &House, routes: &[Arc<Route>]) {
-    let mut places: Vec<(String, Vec<Arc<Route>>)> = Vec::new();
-    let mut add = |path: String, route: &Arc<Route>| match places.iter_mut().find(|(known, _)| *known == path)
-    {
-        Some((_, there)) => there.push(route.clone()),
-        None => places.push((path, vec![route.clone()])),
-    };
+/// Where a route answers: its canonical place, then the original's.
+pub fn places(route: &Route) -> Vec<String> {
+    let at_root = route.hidden || route.standard;
+    let canonical = (!at_root).then(|| format!("{PREFIX}{}", route.path));
+    let rooted = (at_root || route.original).then(|| route.path.to_string());
+    canonical.into_iter().chain(rooted).collect()
+}
+
+/// The router's own table: each path once, with the routes that answer there.
+pub fn table(routes: &[Arc<Route>]) -> Vec<(String, Vec<Arc<Route>>)> {
+    let mut table: Vec<(String, Vec<Arc<Route>>)> = Vec::new();
     for route in routes {
-        if !route.hidden {
-            add(format!("{PREFIX}{}", route.path), route);
-        }
-        if route.hidden || route.original {
-            add(route.path.to_string(), route);
+        for place in places(route) {
+            match table.iter_mut().find(|(known, _)| *known == place) {
+                Some((_, there)) => there.push(route.clone()),
+                None => table.push((place, vec![route.clone()])),
+            }
         }
     }
-    for (path, there) in places {
+    table
+}
+
+/// Mounts every route at its places.
+pub fn mount(config: &mut ServiceConfig, house: &House, routes: &[Arc<Route>]) {
+    for (path, there) in table(routes) {
         let mut resource = web::resource(path.as_str());
         for route in &there {
             resource = resource.route(handler(house.clone(), route.clone()));
@@ -58,7 +68,8 @@ pub fn mount(config: &mut ServiceConfig, house: &House, routes: &[Arc<Route>]) {
 
 fn handler(house: House, route: Arc<Route>) -> actix_web::Route {
     let verb = match route.method {
-        Method::Get => web::get(),
+        // RFC 9110, section 9.3.2: whoever takes GET takes HEAD; the body is left out below us.
+        Method::Get => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
         Method::Post => web::post(),
         Method::Put => web::put(),
         Method::Patch => web::patch(),
@@ -71,6 +82,9 @@ fn handler(house: House, route: Arc<Route>) -> actix_web::Route {
 
 fn allowed(routes: &[Arc<Route>]) -> String {
     let mut words: Vec<&str> = routes.iter().map(|route| route.method.word()).collect();
+    if words.contains(&"GET") {
+        words.push("HEAD");
+    }
     words.push("OPTIONS");
     words.join(", ")
 }
@@ -78,42 +92,41 @@ fn allowed(routes: &[Arc<Route>]) -> String {
 async fn serve(house: House, route: Arc<Route>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let id = RequestId::new();
     let telling = Telling::begin(&route, id);
-    let span = telling.span.clone();
-    let origin = request.headers().get(header::ORIGIN).cloned();
-    let answered = async {
-        let mut known = Known::nothing(telling.span.clone());
-        let carried = AssertUnwindSafe(carry_out(&house, &route, (&request, id), payload, &mut known));
-        let (outcome, whole) = match carried.catch_unwind().await {
-            Ok(outcome) => (outcome, true),
-            // Told by the hook, in a line of its own.
-            Err(_) => (Err(INTERNAL.error()), false),
-        };
-        if let Err(error) = &outcome {
-            telling::deny(&house, &route, (&request, id), (&known, error)).await;
-        }
-        (outcome, whole)
-    };
-    let (outcome, whole) = answered.instrument(span).await;
+    let mut known = Known::nothing(telling.span.clone());
+    let carried = AssertUnwindSafe(carry_out(&house, &route, (&request, id), payload, &mut known));
+    let caught = carried.catch_unwind().instrument(telling.span.clone()).await;
+    // A panic is told by the hook, in a line of its own.
+    let whole = caught.is_ok();
+    let outcome = caught.unwrap_or_else(|_| Err(INTERNAL.error()));
+    if let Err(error) = &outcome {
+        telling::deny(&house, &route, (&request, id), (&known, error));
+    }
     let answer = match outcome {
         Ok(answer) => {
             telling.end(answer.status, None);
             answer
         }
         Err(error) => {
-            // Logged once, here: the only place where it is handled.
-            if let Error::Internal(cause) = &error {
-                telling.span.in_scope(|| tracing::error!(%cause, "internal error"));
-            }
             telling.end(error.status(), Some(&error));
-            problem::answer(&error, id)
+            refused(&error, id)
         }
     };
-    let mut response = respond(&house, answer, id, origin).await;
+    let mut response = respond(&house, answer, id, &Reader::of(&request, known.tenant())).await;
     if !whole {
         // Half of the request may still be unread.
         response.head_mut().set_connection_type(ConnectionType::Close);
     }
     response
+}
+
+fn refused(error: &Error, id: RequestId) -> Answer {
+    let answer = problem::answer(error, id);
+    // RFC 6749, section 5.2: the challenge names the scheme that the client has to use.
+    if error.is(&gate::INVALID_CLIENT) {
+        answer.header("www-authenticate", "Basic realm=\"doorward\"")
+    } else {
+        answer
+    }
 }
 
 async fn carry_out(
@@ -123,16 +136,36 @@ async fn carry_out(
     payload: Payload,
     known: &mut Known,
 ) -> Result<Answer> {
-    if request.uri().to_string().len() > house.config.limits.url.get() {
-        return Err(TOO_LARGE.saying("The URL is longer than this server takes."));
-    }
+    edge::check(request, sizes(house))?;
     let incoming = Incoming::read(request, id, &house.proxies)?;
-    let scope = gate::admit(house, route, incoming.clone(), known).await?;
+    match gate::admit(house, route, incoming.clone(), known).await {
+        Ok(scope) => run(house, route, (incoming, scope), (payload, known)).await,
+        Err(error) => {
+            if known.tenant().is_none() {
+                known.is_at(gate::addressed(house, &incoming).await);
+            }
+            Err(error)
+        }
+    }
+}
+
+fn sizes(house: &House) -> edge::Sizes {
+    let limits = &house.config.limits;
+    edge::Sizes { headers: limits.headers.get(), url: limits.url.get() }
+}
+
+async fn run(
+    house: &House,
+    route: &Arc<Route>,
+    (incoming, scope): (Incoming, Scope),
+    (payload, known): (Payload, &mut Known),
+) -> Result<Answer> {
     let reading = tracing::debug_span!("input");
     let input = input(house, route, &incoming, payload).instrument(reading).await?;
-    match route.run(scope, input.clone()).await {
-        // What the gate saw has moved: once more from the door, and then no more.
+    match route.run(scope.clone(), input.clone()).await {
+        // What the gate saw has moved: once more from the door, from nothing remembered, and then no more.
         Err(Error::Stale) => {
+            scope.doubt();
             let scope = gate::admit(house, route, incoming, known).await?;
             match route.run(scope, input).await {
                 Err(Error::Stale) => Err(STALE.error()),
@@ -148,7 +181,7 @@ async fn input(house: &House, route: &Route, incoming: &Incoming, payload: Paylo
     let mut members = match (route.source, route.method) {
         (Source::Query, _) => from_text(&incoming.query),
         (Source::Json, Method::Delete) => Map::new(),
-        (Source::Json, _) => json_body(house, route, incoming, payload).await?,
+        (Source::Json, _) => json_body(house, incoming, payload).await?,
         (Source::Form, Method::Get) => from_text(&incoming.query),
         (Source::Form, _) => form_body(house, incoming, payload).await?,
     };
@@ -170,15 +203,10 @@ fn from_text(pairs: &std::collections::BTreeMap<String, String>) -> Map<String, 
     pairs.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect()
 }
 
-async fn json_body(
-    house: &House,
-    route: &Route,
-    incoming: &Incoming,
-    payload: Payload,
-) -> Result<Map<String, Value>> {
+async fn json_body(house: &House, incoming: &Incoming, payload: Payload) -> Result<Map<String, Value>> {
     let bytes = body(house, payload).await?;
-    // A browser's logout or refresh may say nothing at all; everything else is JSON.
-    if bytes.is_empty() && incoming.content_type.is_none() && !route.cookie {
+    // Who has nothing to say need not say it in JSON; where a browser's cookie counts, the gate has asked for it.
+    if bytes.is_empty() && incoming.content_type.is_none() {
         return Ok(Map::new());
     }
     if !incoming.content_type.as_deref().is_some_and(gate::is_json) {
@@ -236,29 +264,65 @@ async fn body(house: &House, mut payload: Payload) -> Result<Vec<u8>> {
 /// A method that the path does not take, or a browser that asks before it calls.
 async fn otherwise(house: House, allowed: String, request: HttpRequest) -> HttpResponse {
     let id = RequestId::new();
-    let origin = request.headers().get(header::ORIGIN).cloned();
+    if let Err(error) = outside(&house, &request) {
+        return respond(&house, problem::answer(&error, id), id, &Reader::default()).await;
+    }
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let tenant = house.tenant_at(&host.to_ascii_lowercase()).await.ok().flatten();
+    let reader = Reader::of(&request, tenant);
     if request.method() != actix_web::http::Method::OPTIONS {
         Telling::stray(&request, id).end(405, Some(&METHOD_NOT_ALLOWED.error()));
         let answer = problem::answer(&METHOD_NOT_ALLOWED.error(), id).header("allow", allowed);
-        return respond(&house, answer, id, origin).await;
-    }
-    let peer = request.peer_addr().map(|peer| peer.ip().to_string()).unwrap_or_default();
-    if let Err(wait) = house.limiter.spend("address", peer.as_bytes(), 1) {
-        return respond(&house, problem::answer(&wait.into(), id), id, None).await;
+        return respond(&house, answer, id, &reader).await;
     }
     let answer = Answer::new(204, Content::Empty)
         .header("access-control-allow-methods", allowed)
         .header("access-control-allow-headers", "authorization, content-type, doorward-client, idempotency-key, if-match, x-tenant-origin, x-lpc-tenant-origin")
         .header("access-control-max-age", "7200");
-    respond(&house, answer, id, origin).await
+    respond(&house, answer, id, &reader).await
+}
+
+/// What comes before a request that no route takes is the same as before one that a route does: form and address.
+fn outside(house: &House, request: &HttpRequest) -> Result<()> {
+    edge::check(request, sizes(house))?;
+    let address = incoming::address_of(request, &house.proxies);
+    Ok(house.limiter.spend("address", &limiter::network(address), 1)?)
 }
 
 /// What no route stands at.
 pub async fn nowhere(house: House, request: HttpRequest) -> HttpResponse {
     let id = RequestId::new();
-    let origin = request.headers().get(header::ORIGIN).cloned();
-    Telling::stray(&request, id).end(404, Some(&NOT_FOUND.error()));
-    respond(&house, problem::answer(&NOT_FOUND.error(), id), id, origin).await
+    match outside(&house, &request) {
+        Ok(()) => {
+            Telling::stray(&request, id).end(404, Some(&NOT_FOUND.error()));
+            let reader = Reader::of(&request, None);
+            respond(&house, problem::answer(&NOT_FOUND.error(), id), id, &reader).await
+        }
+        Err(error) => respond(&house, problem::answer(&error, id), id, &Reader::default()).await,
+    }
+}
+
+/// Whose page would read the answer, at which host, and whose answer it is.
+#[derive(Default)]
+struct Reader {
+    origin: Option<HeaderValue>,
+    host: String,
+    tenant: Option<TenantId>,
+}
+
+impl Reader {
+    fn of(request: &HttpRequest, tenant: Option<TenantId>) -> Self {
+        let origin = request.headers().get(header::ORIGIN).cloned();
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+        Self { origin, host: host.unwrap_or_default().to_ascii_lowercase(), tenant }
+    }
+
+    /// The origin to name. Where the look-up fails nobody reads.
+    async fn allowed(&self, house: &House) -> Option<&HeaderValue> {
+        let origin = self.origin.as_ref()?;
+        let text = origin.to_str().ok()?;
+        gate::may_read(house, text, &self.host, self.tenant).await.unwrap_or(false).then_some(origin)
+    }
 }
 
 /// Headers that every answer carries; what an answer sets itself wins.
@@ -277,17 +341,18 @@ const ALWAYS: &[(&str, &str)] = &[
 
 const EXPOSED: &str = "retry-after, etag, doorward-request-id, www-authenticate";
 
-async fn respond(house: &House, answer: Answer, id: RequestId, origin: Option<HeaderValue>) -> HttpResponse {
+async fn respond(house: &House, answer: Answer, id: RequestId, reader: &Reader) -> HttpResponse {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     for (name, value) in ALWAYS {
         response.insert_header((*name, *value));
     }
     response.insert_header(("doorward-request-id", id.to_string()));
-    if let Some(origin) = origin
-        && let Ok(text) = origin.to_str()
-        && gate::is_known(house, text, "").await.unwrap_or(false)
-    {
+    if matches!(answer.status, 400 | 413 | 431) {
+        // What follows on this connection may be the rest of what was refused (INJ-12).
+        response.force_close();
+    }
+    if let Some(origin) = reader.allowed(house).await {
         response.insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()));
         response.insert_header((header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true"));
         response.insert_header((header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED));

@@ -7,7 +7,6 @@ use tracing::Span;
 use tracing::field::{Empty, display};
 
 use super::denials::{self, Denied};
-use super::gate;
 use super::house::House;
 use super::route::Route;
 use super::scope::Scope;
@@ -21,12 +20,13 @@ use crate::http::Incoming;
 pub struct Known {
     /// The request's own.
     span: Span,
+    tenant: Option<TenantId>,
     cause: Option<Cause>,
 }
 
 impl Known {
     pub fn nothing(span: Span) -> Self {
-        Self { span, cause: None }
+        Self { span, tenant: None, cause: None }
     }
 
     pub fn learn(&mut self, scope: &Scope) {
@@ -38,10 +38,15 @@ impl Known {
         self.cause = Some(cause);
     }
 
-    fn is_at(&self, tenant: Option<TenantId>) {
+    pub fn is_at(&mut self, tenant: Option<TenantId>) {
         if let Some(tenant) = tenant {
             self.span.record("tenant", display(tenant));
         }
+        self.tenant = tenant;
+    }
+
+    pub fn tenant(&self) -> Option<TenantId> {
+        self.tenant
     }
 }
 
@@ -87,6 +92,10 @@ impl Telling {
             _ => "ok",
         };
         self.span.record("outcome", outcome).record("status", status);
+        // Logged once, here: the only place where it is handled.
+        if let Some(Error::Internal(cause)) = error {
+            self.span.in_scope(|| tracing::error!(%cause, "internal error"));
+        }
         if let Some(error) = error {
             self.span.record("key", error.key());
             metrics::counter!(names::REFUSALS, "key" => error.key()).increment(1);
@@ -106,7 +115,7 @@ impl Telling {
 }
 
 /// Notes a refusal for the audit.
-pub async fn deny(house: &House, route: &Route, request: (&HttpRequest, RequestId), found: (&Known, &Error)) {
+pub fn deny(house: &House, route: &Route, request: (&HttpRequest, RequestId), found: (&Known, &Error)) {
     let ((request, id), (known, error)) = (request, found);
     let status = error.status();
     let Ok(incoming) = Incoming::read(request, id, &house.proxies) else { return };
@@ -116,9 +125,8 @@ pub async fn deny(house: &House, route: &Route, request: (&HttpRequest, RequestI
     }
     let cause = match &known.cause {
         Some(cause) => cause.clone(),
-        None => stranger(house, &incoming).await,
+        None => stranger(known.tenant, &incoming),
     };
-    known.is_at(cause.tenant);
     house.denials.note(Denied {
         at: house.clock.now(),
         cause,
@@ -131,9 +139,9 @@ pub async fn deny(house: &House, route: &Route, request: (&HttpRequest, RequestI
 }
 
 /// Somebody without a credential that holds, at the tenant that they address.
-async fn stranger(house: &House, incoming: &Incoming) -> Cause {
+fn stranger(tenant: Option<TenantId>, incoming: &Incoming) -> Cause {
     Cause {
-        tenant: gate::addressed(house, incoming).await,
+        tenant,
         actor: Actor::NOBODY,
         session: None,
         request: Some(incoming.request.0),

@@ -1,8 +1,11 @@
 //! A tenant: its row, its settings, and how it is found.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::base::password::ALONE;
 use crate::base::{TenantId, Timestamp};
 use crate::db::schema::{tenant_hosts, tenants};
 use crate::db::{DbConn, Json, columns};
@@ -27,6 +30,9 @@ pub struct Tenant {
     pub deleted_at: Option<Timestamp>,
 }
 
+/// The least minimum where every login asks for a second factor.
+const WITH_FACTOR: usize = 8;
+
 crate::choice! {
     /// Who may make an account.
     SignUp { Open = "open", Invitation = "invitation", Closed = "closed" }
@@ -40,10 +46,22 @@ pub struct TenantSettings {
     pub sign_in_at: Vec<String>,
     pub languages: Vec<String>,
     pub accent: Option<String>,
+    /// As the tenants file names them; `brand` is the accent.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub colours: BTreeMap<String, String>,
     pub sender: Option<String>,
     pub password_minimum: Option<u32>,
     /// Every password login asks for the code that is mailed, whether the person chose so or not.
     pub email_code: bool,
+    /// Issuers that this tenant had: their tokens are good until the last of them has died.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub former_issuers: Vec<FormerIssuer>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormerIssuer {
+    pub issuer: String,
+    pub until: Timestamp,
 }
 
 impl Default for TenantSettings {
@@ -53,9 +71,11 @@ impl Default for TenantSettings {
             sign_in_at: Vec::new(),
             languages: vec!["en".into(), "nl".into()],
             accent: None,
+            colours: BTreeMap::new(),
             sender: None,
             password_minimum: None,
             email_code: false,
+            former_issuers: Vec::new(),
         }
     }
 }
@@ -63,6 +83,19 @@ impl Default for TenantSettings {
 impl Tenant {
     pub fn is_open(&self) -> bool {
         self.suspended_at.is_none() && self.deleted_at.is_none()
+    }
+
+    /// Its own, or one that it had and whose tokens are still alive.
+    pub fn issues(&self, issuer: &str, now: Timestamp) -> bool {
+        let former = &self.settings.0.former_issuers;
+        self.issuer == issuer || former.iter().any(|one| one.issuer == issuer && now < one.until)
+    }
+
+    /// In code points. A tenant may ask for more, never for less.
+    pub fn shortest_password(&self) -> usize {
+        let floor = if self.settings.0.email_code { WITH_FACTOR } else { ALONE };
+        let own = self.settings.0.password_minimum.and_then(|own| usize::try_from(own).ok());
+        own.map_or(floor, |own| own.max(floor))
     }
 
     pub fn find(conn: &mut DbConn, id: TenantId) -> QueryResult<Option<Self>> {
@@ -75,6 +108,20 @@ impl Tenant {
 
     pub fn at_host(conn: &mut DbConn, host: &str) -> QueryResult<Option<TenantId>> {
         tenant_hosts::table.find(host).select(tenant_hosts::tenant_id).get_result(conn).optional()
+    }
+
+    pub fn has_pages_at(conn: &mut DbConn, host: &str) -> QueryResult<bool> {
+        let urls = ["https", "http"].map(|scheme| format!("{scheme}://{host}"));
+        let urls: Vec<String> = urls.iter().flat_map(|url| [url.clone(), format!("{url}/")]).collect();
+        let there = tenants::table.filter(tenants::public_url.eq_any(urls)).select(tenants::id);
+        let there: Option<TenantId> = there.first(conn).optional()?;
+        Ok(there.is_some())
+    }
+
+    pub fn issuing(conn: &mut DbConn, issuers: &[String; 2]) -> QueryResult<Option<TenantId>> {
+        let of_one = tenants::table.filter(tenants::issuer.eq_any(issuers.clone()));
+        // Https first: the other one exists on a developer's machine only.
+        of_one.order(tenants::issuer.desc()).select(tenants::id).first(conn).optional()
     }
 
     /// The epoch, if the tenant is open: what a write compares with what its request saw.

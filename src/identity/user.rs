@@ -2,8 +2,9 @@
 
 use diesel::prelude::*;
 
+use super::tenant::Tenant;
 use crate::base::{TenantId, Timestamp, UserId};
-use crate::db::schema::{memberships, users};
+use crate::db::schema::{memberships, tenants, users};
 use crate::db::{BothDsl, DbConn, Json, Locked, columns};
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -98,6 +99,17 @@ impl User {
 pub struct Membership;
 
 impl Membership {
+    /// The open tenants that somebody is a member of, by name.
+    pub fn tenants_of(conn: &mut DbConn, user: UserId) -> QueryResult<Vec<Tenant>> {
+        tenants::table
+            .inner_join(memberships::table.on(memberships::tenant_id.eq(tenants::id)))
+            .filter(memberships::user_id.eq(user))
+            .filter(tenants::suspended_at.is_null().and(tenants::deleted_at.is_null()))
+            .order(tenants::name)
+            .select(columns::<Tenant>())
+            .load(conn)
+    }
+
     pub fn raise_epoch(conn: &mut DbConn, tenant: TenantId, user: UserId) -> QueryResult<usize> {
         diesel::update(memberships::table.find((tenant, user)))
             .set(memberships::epoch.eq(memberships::epoch + 1))

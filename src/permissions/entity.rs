@@ -60,6 +60,15 @@ pub fn hold(conn: &mut DbConn, role: &Role, permission: PermissionId, now: Times
     diesel::insert_into(rp::table).values(row).on_conflict_do_nothing().both().execute(conn)
 }
 
+/// The identifiers of what these roles hold together.
+pub fn held_by(conn: &mut DbConn, roles: &[RoleId]) -> QueryResult<Vec<String>> {
+    permissions::table
+        .inner_join(role_permissions::table.on(role_permissions::permission_id.eq(permissions::id)))
+        .filter(role_permissions::role_id.eq_any(roles.to_vec()))
+        .select(permissions::identifier)
+        .load(conn)
+}
+
 /// True when they did not have it before.
 pub fn give(
     conn: &mut DbConn,

@@ -1,5 +1,7 @@
 //! What other rooms do with roles inside their own transactions.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::entity::{self, Role};
@@ -25,6 +27,13 @@ pub fn mandatory_roles(tx: &mut Tx, tenant: TenantId) -> Result<Role> {
         entity::hold(tx.conn, &role, permission, tx.now)?;
     }
     Ok(role)
+}
+
+/// The one question of who may give what: nobody gives a permission that they do not hold themselves.
+pub fn may_grant(tx: &mut Tx, held: &BTreeSet<String>, roles: &[Role]) -> Result<bool> {
+    let ids: Vec<RoleId> = roles.iter().map(|role| role.id).collect();
+    let given = entity::held_by(tx.conn, &ids)?;
+    Ok(given.iter().all(|permission| held.contains(permission)))
 }
 
 /// Gives a role; whoever decides whether that is allowed has done so.

@@ -37,6 +37,27 @@ pub struct WebPushKeys {
     pub auth: String,
 }
 
+/// How a device can be reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Push {
+    #[schemars(length(min = 1, max = 4096))]
+    pub notification_token: Option<String>,
+    pub web_push_information: Option<WebPush>,
+}
+
+impl Push {
+    /// Browsers have a push subscription, phones a token, and anything else whatever it has.
+    pub fn fits(&self, platform: Platform) -> bool {
+        let (token, web) = (self.notification_token.is_some(), self.web_push_information.is_some());
+        match platform {
+            Platform::Desktop => web && !token,
+            Platform::Apple | Platform::Android => token && !web,
+            Platform::Other => true,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 pub struct Seen {
     pub session: SessionId,

@@ -2,9 +2,9 @@
 
 use diesel::prelude::*;
 
-use super::device::{Platform, Seen, WebPush};
+use super::device::{Platform, Push, Seen, WebPush};
 use crate::base::{DeviceId, HashedToken, SessionId, TenantId, Timestamp, UserId};
-use crate::db::schema::{devices, sessions};
+use crate::db::schema::{devices, password_logins, sessions, users};
 use crate::db::{DbConn, Json, columns};
 use crate::identity::Session;
 
@@ -119,8 +119,76 @@ pub fn live_of(
         .load(conn)
 }
 
+/// To whom a notice about their sessions goes.
+#[derive(Debug, Queryable)]
+pub struct Addressee {
+    pub email: String,
+    pub name: Option<String>,
+    pub locale: Option<String>,
+}
+
+pub fn addressee(conn: &mut DbConn, user: UserId) -> QueryResult<Option<Addressee>> {
+    password_logins::table
+        .inner_join(users::table.on(users::id.eq(password_logins::user_id)))
+        .filter(users::id.eq(user))
+        .filter(password_logins::verified_at.is_not_null())
+        .select((password_logins::email, users::name, users::locale))
+        .get_result(conn)
+        .optional()
+}
+
 pub fn keep_device(conn: &mut DbConn, device: &DeviceRow) -> QueryResult<usize> {
     diesel::insert_into(devices::table).values(device).execute(conn)
+}
+
+pub fn device_of(conn: &mut DbConn, session: SessionId) -> QueryResult<Option<DeviceRow>> {
+    let device = devices::table.filter(devices::session_id.eq(session)).select(columns::<DeviceRow>());
+    device.get_result(conn).optional()
+}
+
+/// Where a device is told of news.
+pub fn set_push(conn: &mut DbConn, device: &DeviceRow, push: &Push, now: Timestamp) -> QueryResult<usize> {
+    use devices as d;
+    let web_push = push.web_push_information.clone().map(Json);
+    diesel::update(d::table.find(device.id))
+        .set((
+            d::notification_token.eq(&push.notification_token),
+            d::web_push_information.eq(web_push),
+            d::updated_at.eq(now),
+        ))
+        .execute(conn)
+}
+
+/// A phone that changes hands keeps its push token: who had it before must not be told what its new owner is told.
+/// Answers the sessions of the same person that held it.
+pub fn take_push_from_others(
+    conn: &mut DbConn,
+    device: &DeviceRow,
+    token: &str,
+    now: Timestamp,
+) -> QueryResult<Vec<SessionId>> {
+    use devices as d;
+    let others = d::table
+        .filter(d::tenant_id.eq(device.tenant_id))
+        .filter(d::notification_token.eq(token))
+        .filter(d::id.ne(device.id));
+    let held: Vec<(DeviceId, SessionId, UserId)> =
+        others.select((d::id, d::session_id, d::user_id)).order(d::id).load(conn)?;
+    let ids: Vec<DeviceId> = held.iter().map(|(id, ..)| *id).collect();
+    diesel::update(d::table.filter(d::id.eq_any(ids)))
+        .set((d::notification_token.eq(None::<String>), d::updated_at.eq(now)))
+        .execute(conn)?;
+    Ok(held
+        .into_iter()
+        .filter(|(_, _, user)| *user == device.user_id)
+        .map(|(_, session, _)| session)
+        .collect())
+}
+
+pub fn move_device(conn: &mut DbConn, from: SessionId, to: SessionId) -> QueryResult<usize> {
+    diesel::update(devices::table.filter(devices::session_id.eq(from)))
+        .set(devices::session_id.eq(to))
+        .execute(conn)
 }
 
 /// Last-seen times are gathered in memory and written together, once a minute.

@@ -3,11 +3,12 @@
 use tracing::instrument;
 
 use super::answers::{Listed, ListedDevice, SessionState, Sessions, TokenPair};
+use super::device::Push;
 use super::refresh_token::{self, Presented};
 use super::rotation::{self, Rotation};
 use super::steps::{self, Started};
 use super::{entity, token_claims};
-use crate::base::{Error, HashedToken, PlainToken, ProofRequestId, Result, SessionId};
+use crate::base::{HashedToken, PlainToken, ProofRequestId, Result, SessionId};
 use crate::http::{Cookie, SameSite};
 use crate::identity::token::{self, Kind};
 use crate::identity::{ClientKind, Next, PendingLogin, Scope, Who};
@@ -15,6 +16,9 @@ use crate::identity::{ClientKind, Next, PendingLogin, Scope, Who};
 crate::refusals! {
     INVALID_REFRESH_TOKEN = 401 "sessionStore.refreshTokens.invalidRefreshToken" "The refresh token is not valid here. Log in again.";
     SESSION_ENDED = 401 "sessionStore.refreshTokens.revokedToken" "The session of this refresh token has ended. Log in again.";
+    NO_DEVICE = 400 "authSession.setDeviceNotificationToken.unknown" "This session has no device. Send `device` with the login.";
+    PUSH_DOES_NOT_FIT = 422 "authSession.setDeviceNotificationToken.invalid" "A desktop has web push information, a phone a notification token; neither has both.";
+    NOT_IMPERSONATING = 400 "authImpersonate.stopSession.invalid" "This session is nobody acting as somebody else.";
     UNKNOWN_SESSION = 404 "authSession.logout.unknown" "You have no such session.";
 }
 
@@ -167,17 +171,51 @@ pub async fn logout_others(scope: &Scope) -> Result<usize> {
 pub async fn logout(scope: &Scope, body: Option<PlainToken>) -> Result<()> {
     if let Who::Session(live) = &scope.who {
         let live = live.clone();
-        return match scope
-            .write(move |tx| steps::end_one(tx, live.tenant, live.session, (live.user, "logout")))
-            .await
-        {
-            // It ended meanwhile, which is what was asked for.
-            Ok(_) | Err(Error::Stale) => Ok(()),
-            Err(error) => Err(error),
-        };
+        let end = scope.write(move |tx| steps::end_one(tx, live.tenant, live.session, (live.user, "logout")));
+        // Stale goes on to the transport: a role that changed meanwhile is no logout. Whose session ended meanwhile
+        // is let in as nobody.
+        return end.await.map(|_| ());
     }
     let presented = if scope.app.is_some() { presented(scope, body).ok() } else { None };
     let Some(presented) = presented.as_ref().and_then(Presented::read) else { return Ok(()) };
     let (house, app) = (scope.house.clone(), scope.app()?.clone());
     scope.write(move |tx| rotation::end_by_token(tx, &house, &app.client, &presented)).await
+}
+
+/// Where the caller's device is told of news.
+///
+/// Refuses with `authSession.setDeviceNotificationToken.unknown` without a device, and with `.invalid` where the
+/// platform is reached in another way.
+#[instrument(name = "sessions.set_notification_token", skip_all)]
+pub async fn set_notification_token(scope: &Scope, push: Push) -> Result<()> {
+    let live = scope.live()?.clone();
+    scope
+        .write(move |tx| {
+            let device = entity::device_of(tx.conn, live.session)?.ok_or_else(|| NO_DEVICE.error())?;
+            if !push.fits(device.platform) {
+                return Err(PUSH_DOES_NOT_FIT.error());
+            }
+            entity::set_push(tx.conn, &device, &push, tx.now)?;
+            let Some(token) = &push.notification_token else { return Ok(()) };
+            for session in entity::take_push_from_others(tx.conn, &device, token, tx.now)? {
+                steps::end_one(tx, live.tenant, session, (live.user, "sameDeviceAgain"))?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+/// Ends a session in which somebody acts as somebody else; they go on in their own.
+///
+/// Refuses with `authImpersonate.stopSession.invalid`: it is none.
+#[instrument(name = "sessions.stop_impersonation", skip_all)]
+pub async fn stop_impersonation(scope: &Scope) -> Result<()> {
+    let live = scope.live()?.clone();
+    if live.impersonator.is_none() {
+        return Err(NOT_IMPERSONATING.error());
+    }
+    scope
+        .write(move |tx| steps::end_one(tx, live.tenant, live.session, (live.user, "impersonationStopped")))
+        .await
+        .map(drop)
 }

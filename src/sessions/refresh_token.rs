@@ -37,6 +37,10 @@ impl Presented {
         let (session, rest) = bytes.split_first_chunk::<16>()?;
         let (generation, mac) = rest.split_first_chunk::<8>()?;
         let generation = i64::from_be_bytes(*generation);
+        // The first one is 1: what is below was never minted, and no subtraction from it can overflow.
+        if generation < 1 {
+            return None;
+        }
         let session = SessionId::of(uuid::Uuid::from_bytes(*session));
         Some(Self { session, generation, mac: mac.try_into().ok()? })
     }

@@ -52,6 +52,25 @@ pub fn start(tx: &mut Tx, house: &House, app: &App, start: Start) -> Result<Star
     Ok(Started { session, seed })
 }
 
+/// The same session under new secrets: its tokens stop at once, its times, factors and device go on.
+pub fn replace(tx: &mut Tx, house: &House, app: &App, id: SessionId) -> Result<Option<Started>> {
+    let Some(old) = entity::find(tx.conn, id)?.filter(|old| old.revoked_at.is_none()) else {
+        return Ok(None);
+    };
+    let start_again = Start {
+        user: old.user_id,
+        login_type: old.login_type,
+        factors: old.factors.0,
+        device: None,
+        authenticated_at: Some(old.authenticated_at),
+        absolute_end: Some(old.absolute_expires_at),
+    };
+    let started = start(tx, house, app, start_again)?;
+    entity::move_device(tx.conn, id, started.session.id)?;
+    end_one(tx, old.tenant_id, id, (old.user_id, "replaced"))?;
+    Ok(Some(started))
+}
+
 fn draw_up(tx: &Tx, house: &House, app: &App, start: &Start, seed: &[u8]) -> Result<Session> {
     let id = SessionId::new();
     let (idle, absolute) = lifetimes(house, app, &start.factors);

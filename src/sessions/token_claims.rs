@@ -38,6 +38,7 @@ fn common(scope: &Scope, now: Timestamp, exp: Timestamp) -> Result<Claims> {
         iat: now.seconds(),
         // A token that lives a part of a second lives one: whole seconds are all it can say.
         exp: exp.seconds().max(now.seconds() + 1),
+        nbf: 0,
         jti: crate::base::RequestId::new().to_string(),
     })
 }

@@ -1,5 +1,6 @@
 //! Tenants and their clients: made by file, by command and by API, and what a tenant's frontend may see of itself.
 
 pub mod controller;
+pub mod description;
 pub mod entity;
 pub mod steps;

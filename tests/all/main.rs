@@ -6,10 +6,25 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+mod account;
+mod api;
+mod cli;
+mod client;
 mod data;
+mod devices;
 mod doors;
+mod faults;
 mod ground;
+mod guard;
 mod house;
+mod inbox;
+mod jobs;
 mod kit;
+mod nodes;
+mod password;
+mod recipes;
 mod refresh;
+mod switch;
 mod telling;
+mod tokens;
+mod walk;

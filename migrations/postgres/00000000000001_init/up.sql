@@ -16,7 +16,7 @@ CREATE TABLE tenants (
     id uuid PRIMARY KEY,
     name text COLLATE "C" NOT NULL UNIQUE,
     display_name text COLLATE "C" NOT NULL,
-    issuer text COLLATE "C" NOT NULL,
+    issuer text COLLATE "C" NOT NULL UNIQUE,
     public_url text COLLATE "C" NOT NULL,
     data jsonb NOT NULL,
     settings jsonb NOT NULL,
@@ -395,6 +395,12 @@ CREATE INDEX jobs_due ON jobs (state, priority, scheduled_at, id);
 CREATE INDEX jobs_name ON jobs (name, state);
 CREATE INDEX jobs_tenant ON jobs (tenant_id, created_at, id);
 CREATE INDEX jobs_finished ON jobs (completed_at);
+
+-- A name that stands here is not run, by any worker, until it is taken away again.
+CREATE TABLE job_pauses (
+    name text COLLATE "C" PRIMARY KEY,
+    created_at timestamptz NOT NULL
+);
 
 CREATE TABLE cron_jobs (
     id uuid PRIMARY KEY,

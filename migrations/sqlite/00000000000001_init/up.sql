@@ -16,7 +16,7 @@ CREATE TABLE tenants (
     id BLOB PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     display_name TEXT NOT NULL,
-    issuer TEXT NOT NULL,
+    issuer TEXT NOT NULL UNIQUE,
     public_url TEXT NOT NULL,
     data TEXT NOT NULL,
     settings TEXT NOT NULL,
@@ -395,6 +395,12 @@ CREATE INDEX jobs_due ON jobs (state, priority, scheduled_at, id);
 CREATE INDEX jobs_name ON jobs (name, state);
 CREATE INDEX jobs_tenant ON jobs (tenant_id, created_at, id);
 CREATE INDEX jobs_finished ON jobs (completed_at);
+
+-- A name that stands here is not run, by any worker, until it is taken away again.
+CREATE TABLE job_pauses (
+    name TEXT PRIMARY KEY,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE cron_jobs (
     id BLOB PRIMARY KEY,

@@ -11,7 +11,7 @@ impl Config {
         Self {
             environment,
             server: Server::defaults(environment),
-            keys: Keys { master: None },
+            keys: Keys { master: None, rotate: Duration::from_secs(90 * DAY) },
             database: Database::default(),
             mail: Mail::defaults(environment),
             hashing: Hashing::default(),
@@ -20,8 +20,13 @@ impl Config {
             guesses: Guesses { delay_from: count(5), at_most: count(100) },
             proxies: Proxies { trusted: Vec::new() },
             roles: Roles { serve: true, work: true },
-            jobs: Jobs { workers: size(2), lease: Duration::from_secs(MINUTE), poll: Duration::from_secs(1) },
-            events: Events { recorder: 8 << 20 },
+            jobs: Jobs {
+                workers: size(2),
+                lease: Duration::from_secs(MINUTE),
+                poll: Duration::from_secs(1),
+                keep: Duration::from_secs(5 * DAY),
+            },
+            events: Events { recorder: 8 << 20, keep: Duration::from_secs(30 * DAY) },
             log: Log { format: LogFormat::Auto },
             tenants: Tenants { file: PathBuf::from("config/tenants.toml") },
         }
@@ -35,6 +40,8 @@ impl Server {
             listen: ([127, 0, 0, 1], 3000).into(),
             metrics_listen: ([127, 0, 0, 1], 3001).into(),
             public_url: local.then(|| "http://localhost:3000".to_owned()),
+            drain_pause: Duration::from_secs(if local { 0 } else { 5 }),
+            docs: true,
         }
     }
 }
@@ -115,8 +122,11 @@ impl Default for Limits {
             url: size(8 << 10),
             address_per_minute: count(300),
             tenant_per_minute: count(6_000),
+            guesses_per_address_per_minute: count(60),
+            guesses_per_tenant_per_minute: count(1_200),
             sign_ups_per_address_per_hour: count(20),
             mails_per_address_per_hour: count(3),
+            mails_per_tenant_per_day: count(20_000),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod check;
 mod database_url;
 mod defaults;
+pub mod explain;
 mod gather;
 pub mod insecure;
 pub mod load;
@@ -65,6 +66,11 @@ pub struct Server {
     /// The instance's own; a tenant may have another. Required outside development and test.
     #[serde(with = "shapes::maybe")]
     pub public_url: Option<String>,
+    /// How long a server that was told to stop still answers while it says that it is not ready.
+    #[serde(with = "shapes::pause")]
+    pub drain_pause: Duration,
+    /// Whether `/docs` shows the API as a page. The document itself is always there.
+    pub docs: bool,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -74,6 +80,9 @@ pub struct Keys {
     /// first seals, all open.
     #[serde(with = "shapes::maybe_secret")]
     pub master: Option<SecretString>,
+    /// How long a tenant's signing key signs before the next one does.
+    #[serde(with = "shapes::seconds")]
+    pub rotate: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -187,8 +196,12 @@ pub struct Limits {
     pub url: NonZeroUsize,
     pub address_per_minute: NonZeroU32,
     pub tenant_per_minute: NonZeroU32,
+    /// Passwords and codes that one address may try in one tenant.
+    pub guesses_per_address_per_minute: NonZeroU32,
+    pub guesses_per_tenant_per_minute: NonZeroU32,
     pub sign_ups_per_address_per_hour: NonZeroU32,
     pub mails_per_address_per_hour: NonZeroU32,
+    pub mails_per_tenant_per_day: NonZeroU32,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -221,6 +234,9 @@ pub struct Jobs {
     pub lease: Duration,
     #[serde(with = "shapes::seconds")]
     pub poll: Duration,
+    /// How long a job that is done is kept.
+    #[serde(with = "shapes::seconds")]
+    pub keep: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -228,6 +244,9 @@ pub struct Jobs {
 pub struct Events {
     /// What the recorder in memory may hold, in bytes.
     pub recorder: usize,
+    /// How long domain events are kept.
+    #[serde(with = "shapes::seconds")]
+    pub keep: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -24,6 +24,21 @@ pub mod seconds {
     }
 }
 
+/// Like [`seconds`], and none is fine too.
+pub mod pause {
+    use super::*;
+    use std::time::Duration;
+
+    pub use super::seconds::serialize;
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        match u64::deserialize(deserializer) {
+            Ok(seconds @ 0..=300) => Ok(Duration::from_secs(seconds)),
+            _ => Err(D::Error::custom("must be a whole number of seconds, from 0 to 300")),
+        }
+    }
+}
+
 pub mod text {
     use super::*;
 

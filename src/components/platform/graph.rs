@@ -4,6 +4,7 @@ use std::any::TypeId;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::node::Node;
 use super::watch::{House, Standing};
@@ -13,6 +14,7 @@ use crate::components::Clock;
 pub struct Builder {
     clock: Clock,
     nodes: Vec<Node>,
+    pause: Duration,
 }
 
 /// Every reason why the components do not fit together.
@@ -21,11 +23,16 @@ pub struct Unsound(pub Vec<String>);
 
 impl Platform {
     pub fn builder(clock: &Clock) -> Builder {
-        Builder { clock: clock.clone(), nodes: Vec::new() }
+        Builder { clock: clock.clone(), nodes: Vec::new(), pause: Duration::ZERO }
     }
 }
 
 impl Builder {
+    /// How long a stop waits, unready, before the drain begins.
+    pub fn pausing(self, pause: Duration) -> Self {
+        Self { pause, ..self }
+    }
+
     /// If it fails, nothing starts.
     pub fn required(self, component: impl Component) -> Self {
         self.add(component, true)
@@ -48,7 +55,7 @@ impl Builder {
         match in_order(self.nodes) {
             Ok(nodes) if flaws.is_empty() => {
                 let nodes = nodes.into_iter().map(Arc::new).collect();
-                Ok(Platform { house: Arc::new(House::new(self.clock, nodes)) })
+                Ok(Platform { house: Arc::new(House::new(self.clock, nodes, self.pause)) })
             }
             Ok(_) => Err(Unsound(flaws)),
             Err(circle) => {

@@ -66,7 +66,7 @@ impl Platform {
 
     async fn end(&self, deadline: Duration, signals: &mut Signals) -> Outcome {
         let reason = tokio::select! {
-            outcome = self.stop() => return outcome,
+            outcome = self.leave() => return outcome,
             () = signals.next() => "a second signal came",
             () = sleep(deadline) => "the deadline passed",
         };
@@ -75,6 +75,15 @@ impl Platform {
             tracing::error!("some components did not even stop hard");
         }
         Outcome::Hard(reason)
+    }
+}
+
+impl Platform {
+    /// Unready first: for the length of the pause we still answer whoever has not noticed.
+    async fn leave(&self) -> Outcome {
+        self.house.stopping.store(true, Ordering::SeqCst);
+        sleep(self.house.pause).await;
+        self.stop().await
     }
 }
 

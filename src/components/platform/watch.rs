@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde::Serialize;
@@ -61,6 +62,8 @@ pub struct House {
     pub stopping: AtomicBool,
     /// One permit for each time that somebody asked for the stop.
     pub asked: Semaphore,
+    /// Between being unready and taking nothing new, so that whoever sends us requests has noticed.
+    pub pause: Duration,
     clock: Clock,
 }
 
@@ -91,6 +94,13 @@ impl Watch {
             && self.0.nodes.iter().filter(|node| node.required).all(|node| serves(self.0.status_of(node)))
     }
 
+    /// Whether the start is behind us; it stays so, also while the platform stops.
+    pub fn has_started(&self) -> bool {
+        let risen = self.0.risen.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_up = |node: &&Arc<Node>| risen.iter().any(|up| up.name == node.name);
+        self.0.nodes.iter().filter(|node| node.required).all(|node| is_up(&node))
+    }
+
     /// Pairs of consumer and provider.
     pub fn edges(&self) -> Vec<(&'static str, &'static str)> {
         let of = |node: &Arc<Node>| node.providers.iter().map(|p| (node.name, *p)).collect::<Vec<_>>();
@@ -104,9 +114,9 @@ impl Watch {
 }
 
 impl House {
-    pub fn new(clock: Clock, nodes: Vec<Arc<Node>>) -> Self {
+    pub fn new(clock: Clock, nodes: Vec<Arc<Node>>, pause: Duration) -> Self {
         let asked = Semaphore::new(0);
-        Self { nodes, risen: Mutex::default(), stopping: AtomicBool::new(false), asked, clock }
+        Self { nodes, risen: Mutex::default(), stopping: AtomicBool::new(false), asked, pause, clock }
     }
 
     pub fn lending<'a>(

@@ -307,7 +307,8 @@ fn is_name(text: &str) -> bool {
         && text.chars().all(plain)
 }
 
-fn is_public_id(text: &str) -> bool {
+/// It becomes a part of a cookie's name and of header values, so it holds nothing that ends one (WEB-8).
+pub fn is_public_id(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
     (1..=64).contains(&text.len()) && text.chars().all(plain)
 }

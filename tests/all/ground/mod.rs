@@ -3,15 +3,19 @@
 #![expect(dead_code, reason = "the kit is whole before every part of it has found its test")]
 
 pub mod app;
+pub mod binary;
 pub mod browser;
+pub mod forge;
 mod leash;
 pub mod mime;
 pub mod people;
 mod postgres;
 pub mod smtp;
 mod smtp_talk;
+mod sound;
 pub mod spawned;
 mod sqlite;
+pub mod work;
 
 use std::sync::Arc;
 
@@ -28,6 +32,7 @@ pub enum Kind {
 pub struct Ground {
     pub kind: Kind,
     lent: Arc<Lent>,
+    sound: Arc<sound::Sound>,
 }
 
 enum Lent {
@@ -41,7 +46,7 @@ impl Ground {
             Kind::Sqlite => Lent::Sqlite(sqlite::File::new()),
             Kind::Postgres => Lent::Postgres(postgres::Database::take()),
         };
-        Self { kind, lent: Arc::new(lent) }
+        Self { kind, lent: Arc::new(lent), sound: Arc::default() }
     }
 
     /// What `DATABASE_URL` would say.
@@ -63,6 +68,7 @@ pub fn run<F: Future<Output = ()>>(kind: Kind, test: impl FnOnce(Ground) -> F) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let ground = Ground::new(kind);
     runtime.block_on(test(ground.clone()));
+    ground.assert_sound();
 }
 
 /// Makes two tests of each function named: `name::sqlite` and `name::postgres`.

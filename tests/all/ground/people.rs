@@ -5,6 +5,7 @@ use doorward::base::{Email, Password, UserId};
 use doorward::db::schema::{login_identifiers, password_logins};
 use doorward::identity::{Factors, LoginType, Scope, User};
 use doorward::permissions;
+use doorward::sessions::device::Device;
 use doorward::sessions::steps::{self, Start};
 
 use super::app::{App, Door, Reply};
@@ -62,8 +63,12 @@ impl App {
         promoted.await.unwrap();
     }
 
-    /// A session through a native client.
+    /// A session through the door's client.
     pub async fn session(&self, door: &Door, user: UserId) -> Holder {
+        self.session_on(door, user, None).await
+    }
+
+    pub async fn session_on(&self, door: &Door, user: UserId, device: Option<Device>) -> Holder {
         let house = self.running.house.clone();
         let tenant = house.tenant(door.tenant).await.unwrap();
         let app = house.app(&door.client).await.unwrap().unwrap();
@@ -71,7 +76,7 @@ impl App {
             user,
             login_type: LoginType::Password,
             factors: Factors { methods: vec!["pwd".into()], of_home: true },
-            device: None,
+            device,
             authenticated_at: None,
             absolute_end: None,
         };

@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
 use super::Ground;
-use super::app::MASTER_KEY;
+use super::app::MASTER;
 
 pub struct Spawned {
     child: Child,
@@ -28,7 +28,7 @@ impl Spawned {
             .current_dir(std::env::temp_dir())
             .env("DOORWARD_ENV", "test")
             .env("DATABASE_URL", ground.url())
-            .env("DOORWARD_MASTER_KEY", BASE64_STANDARD.encode(MASTER_KEY))
+            .env("DOORWARD_MASTER_KEY", BASE64_STANDARD.encode(MASTER))
             .env("RUST_LOG", "trace")
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -68,10 +68,12 @@ async fn one_that_hangs_is_named_with_its_time_limit() {
     let log = Log::default();
     let hanging = toy::<1, ()>("store", &log).in_trouble("start", Trouble::Hang);
     let platform = builder().required(hanging).build().unwrap();
+    let begun = Instant::now();
 
     let failure = platform.start().await.unwrap_err();
 
     assert_eq!(failure.to_string(), "The component `store` failed to start: it did not finish within 300ms.");
+    assert!(begun.elapsed() < Duration::from_secs(3), "it took {:?}", begun.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

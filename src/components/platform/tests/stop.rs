@@ -1,5 +1,7 @@
 //! How a platform comes down.
 
+use std::time::Instant;
+
 use super::*;
 
 #[tokio::test]
@@ -70,6 +72,17 @@ async fn a_second_signal_stops_hard() {
     assert_eq!(log.of("stop"), ["web"]);
 }
 
+#[tokio::test]
+async fn a_platform_that_stops_is_unready_even_if_nothing_in_it_is_required() {
+    let platform = builder().optional(toy::<1, ()>("mail", &Log::default())).build().unwrap();
+    platform.start().await.unwrap();
+    assert!(platform.watch().is_ready());
+
+    platform.stop().await;
+
+    assert!(!platform.watch().is_ready());
+}
+
 async fn begun_then_asked(platform: Platform, times: usize, deadline: Duration) -> Outcome {
     let watch = platform.watch();
     let running = tokio::spawn(async move { platform.run_until_signal(deadline).await });
@@ -79,7 +92,9 @@ async fn begun_then_asked(platform: Platform, times: usize, deadline: Duration) 
 }
 
 async fn until(met: impl Fn() -> bool) {
+    let begun = Instant::now();
     while !met() {
+        assert!(begun.elapsed() < Duration::from_secs(5), "it never came");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }

@@ -1,0 +1,165 @@
+//! A database with people and sessions in it, and a server on it.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::prelude::*;
+use doorward::app::{self, Given, Running};
+use doorward::base::{Password, UserId};
+use doorward::components::Clock;
+use doorward::components::config::{Config, Environment};
+use doorward::components::vault::{MasterKey, Vault};
+use doorward::db::schema::{login_identifiers, password_logins};
+use doorward::identity::{App, Factors, LoginType, Scope, User};
+use doorward::management::demo;
+use doorward::sessions::events::pair;
+use doorward::sessions::steps::{Start, start};
+use futures_util::StreamExt;
+
+use super::load::Plan;
+use super::process::{Server, free};
+
+const PEOPLE: usize = 200;
+const SESSIONS: usize = 6000;
+const PASSWORD: &str = "violet-kettle-orbit-47-lantern";
+/// Base64 of 32 bytes that are no one's secret.
+const KEY: [u8; 32] = *b"a bench is nobody's secret house";
+
+pub struct Town {
+    pub server: Server,
+    tokens: Vec<(String, String)>,
+    _folder: tempfile::TempDir,
+}
+
+impl Town {
+    pub async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("bench.db").display());
+        Self::at(url, folder).await
+    }
+
+    /// Where `BENCH_DATABASE_URL` names an empty PostgreSQL database.
+    pub async fn postgres() -> Option<Self> {
+        let url = std::env::var("BENCH_DATABASE_URL").ok()?;
+        Some(Self::at(url, tempfile::tempdir().unwrap()).await)
+    }
+
+    async fn at(url: String, folder: tempfile::TempDir) -> Self {
+        let tokens = settle(&url).await;
+        let address = free();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
+        let key = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, KEY);
+        command.current_dir(folder.path()).env_clear().envs([
+            ("DOORWARD_ENV", "test"),
+            ("DATABASE_URL", &url),
+            ("DOORWARD_MASTER_KEY", &key),
+            ("DOORWARD_LOG__FORMAT", "json"),
+            ("DOORWARD_LIMITS__ADDRESS_PER_MINUTE", "4000000000"),
+            ("DOORWARD_LIMITS__TENANT_PER_MINUTE", "4000000000"),
+            ("DOORWARD_LIFETIMES__REFRESH_GRACE", "1"),
+        ]);
+        command.args(["--listen", &address.to_string(), "--metrics-listen", &free().to_string()]);
+        let server = Server::spawn(command, address);
+        Self { server, tokens, _folder: folder }
+    }
+
+    pub fn plans(&self) -> Vec<(&'static str, Plan)> {
+        let me = |token: &str| get("/auth/me", token);
+        let refresh = |token: &str| post("/auth/refresh-tokens", &format!(r#"{{"refreshToken":"{token}"}}"#));
+        let login = |n: usize| {
+            post(
+                "/auth/password-based/login",
+                &format!(r#"{{"email":"u{n}@demo.example","password":"{PASSWORD}"}}"#),
+            )
+        };
+        let half = self.tokens.len() / 2;
+        let access: Vec<Vec<u8>> = self.tokens[half..].iter().map(|(access, _)| me(access)).collect();
+        let refreshes = self.tokens[..half].iter().map(|(_, token)| refresh(token)).collect();
+        vec![
+            (
+                "GET /auth/me, token seen before",
+                Plan::repeat(me(&self.tokens[half].0), Duration::from_secs(3)),
+            ),
+            ("GET /auth/me, first sight of the token", Plan::once(access, Duration::from_secs(10))),
+            ("refresh", Plan::once(refreshes, Duration::from_secs(20))),
+            ("login", Plan::cycle((0..PEOPLE).map(login).collect(), Duration::from_secs(4))),
+        ]
+    }
+}
+
+fn get(path: &str, token: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: demo.localhost\r\ndoorward-client: demo-app\r\nauthorization: Bearer {token}\r\n\r\n").into_bytes()
+}
+
+fn post(path: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("POST {path} HTTP/1.1\r\nhost: demo.localhost\r\ndoorward-client: demo-app\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
+}
+
+/// People and sessions, made past the server by its own steps. The server starts when all of it is there.
+async fn settle(url: &str) -> Vec<(String, String)> {
+    let mut config = Config::defaults(Environment::Test);
+    config.database.url = url.to_owned().into();
+    config.roles.serve = false;
+    config.roles.work = false;
+    let vault = Vault::new(&[MasterKey::from_bytes(&KEY)]).unwrap();
+    let running = app::start(&Given { config: Arc::new(config), clock: Clock::real(), vault }).await.unwrap();
+    demo::ensure(&running.house, "demo.localhost").await.unwrap();
+    let people = people(&running).await;
+    let house = &running.house;
+    let app = house.app("demo-app").await.unwrap().unwrap();
+    let tenant = house.tenant(app.client.tenant_id).await.unwrap().unwrap();
+    let scope = Scope::of_house(house.clone(), None).within(tenant, Some(app.clone()));
+    let one = |n: usize| session(&scope, &app, people[n % people.len()]);
+    let tokens = futures_util::stream::iter(0..SESSIONS).map(one).buffer_unordered(16).collect().await;
+    running.platform.stop().await;
+    tokens
+}
+
+async fn session(scope: &Scope, app: &Arc<App>, user: UserId) -> (String, String) {
+    let begin = Start {
+        user,
+        login_type: LoginType::Password,
+        factors: Factors { methods: vec!["pwd".into()], of_home: true },
+        device: None,
+        authenticated_at: None,
+        absolute_end: None,
+    };
+    let (house, app) = (scope.house.clone(), app.clone());
+    let started = scope.write(move |tx| start(tx, &house, &app, begin.clone())).await.unwrap();
+    let (pair, _) = pair(scope, &started).await.unwrap();
+    (pair.access_token, pair.refresh_token.unwrap())
+}
+
+async fn people(running: &Running) -> Vec<UserId> {
+    let house = &running.house;
+    let tenant = house.app("demo-app").await.unwrap().unwrap().client.tenant_id;
+    let hash = house.hasher.hash(None, &Password::parse(PASSWORD.into()).unwrap()).await.unwrap();
+    let scope = Scope::of_house(house.clone(), None);
+    let made = scope.write(move |tx| {
+        let mut people = Vec::new();
+        for n in 0..PEOPLE {
+            let (user, email) = (User::new(tenant, None, None, tx.now), format!("u{n}@demo.example"));
+            user.insert(tx.conn)?;
+            use login_identifiers as i;
+            let at = (i::tenant_id.eq(tenant), i::kind.eq("email"), i::value.eq(&email));
+            diesel::insert_into(i::table)
+                .values((at, i::user_id.eq(user.id), i::created_at.eq(tx.now)))
+                .execute(tx.conn)?;
+            use password_logins as p;
+            let login = (
+                p::user_id.eq(user.id),
+                p::tenant_id.eq(tenant),
+                p::email.eq(&email),
+                p::password_hash.eq(&hash),
+            );
+            let state = (p::must_change.eq(false), p::verified_at.eq(tx.now), p::changed_at.eq(tx.now));
+            let dates = (p::created_at.eq(tx.now), p::updated_at.eq(tx.now));
+            diesel::insert_into(p::table).values((login, state, dates)).execute(tx.conn)?;
+            people.push(user.id);
+        }
+        Ok(people)
+    });
+    made.await.unwrap()
+}

@@ -1,0 +1,24 @@
+//! A tenant's first people come by an operator's invitation: a link that is shown once, and mailed where mail leaves.
+
+use tracing::instrument;
+
+use crate::auth::account::steps;
+use crate::base::{Email, Result};
+use crate::identity::Scope;
+use crate::management::events::people::UNKNOWN_ROLE;
+use crate::permissions::entity::Role;
+
+/// Invites an address to a role of the scope's tenant and gives the link.
+///
+/// Refuses with `management.role.unknown`.
+#[instrument(name = "app.invite", skip_all)]
+pub async fn invite(scope: &Scope, email: Email, role: String) -> Result<String> {
+    let (house, tenant) = (scope.house.clone(), scope.tenant()?.clone());
+    scope
+        .write(move |tx| {
+            let role = Role::named(tx.conn, tenant.id, &role)?.ok_or_else(|| UNKNOWN_ROLE.error())?;
+            let invited = steps::invite(tx, &house, (&tenant, &email), &[role])?;
+            Ok(invited.link.expose().to_owned())
+        })
+        .await
+}

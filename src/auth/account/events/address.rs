@@ -1,0 +1,177 @@
+//! A changed address: asked for by its owner, proven by the new mailbox, taken back from the old one.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tracing::instrument;
+
+use super::asking::{ask, mail_is_sent};
+use super::reset::expel;
+use super::{INVALID_CONFIRM_TOKEN, INVALID_UNDO_TOKEN, NOT_AT_HOME, PASSWORD_REQUIRED, WRONG_PASSWORD};
+use crate::auth::account::entity::{Login, login};
+use crate::auth::account::jobs::{What, reset_mail};
+use crate::auth::account::mails::{self, Desk};
+use crate::auth::account::policy;
+use crate::base::{Email, Password, ProofRequestId, Result, UserId};
+use crate::components::line::Line;
+use crate::components::mail::messages;
+use crate::db::tx::{Audit, Forget, Happened, Tx};
+use crate::identity::{House, Live, Scope, Tenant, User};
+use crate::proofs::steps::{consume, kill_all, mint, person};
+use crate::proofs::{New, Presented, Proof, Purpose};
+
+/// A login younger than this speaks for its owner without the password.
+const FRESH: Duration = Duration::from_secs(600);
+
+pub struct Change {
+    pub email: Email,
+    pub password: Option<Password>,
+    pub onward: Option<String>,
+}
+
+/// Asks for another address. Nothing changes before the new one is proven, and a taken one is answered the same.
+///
+/// Refuses with `.account.notAtHome`, `.updateEmail.passwordRequired` and `.updateEmail.invalidPassword`.
+#[instrument(name = "account.update_email", skip_all)]
+pub async fn update_email(scope: &Scope, change: Change) -> Result<ProofRequestId> {
+    mail_is_sent(scope)?;
+    let live = scope.live()?.clone();
+    if live.tenant != live.home || !live.factors.of_home || live.impersonator.is_some() {
+        return Err(NOT_AT_HOME.error());
+    }
+    let onward = policy::onward(scope.app()?, change.onward.as_deref())?;
+    prove_presence(scope, &live, change.password).await?;
+    ask(scope, change.email, What::ChangeEmail { user: live.user }, onward).await
+}
+
+/// Guesses with a stolen session cost what guesses at the door cost: two at a time, and a hash each.
+async fn prove_presence(scope: &Scope, live: &Live, password: Option<Password>) -> Result<()> {
+    let Some(password) = password else {
+        let fresh = scope.now().since(live.authenticated_at) <= FRESH;
+        return if fresh { Ok(()) } else { Err(PASSWORD_REQUIRED.error()) };
+    };
+    let user = live.user;
+    let _guess = scope.house.limiter.in_flight(user.as_bytes(), 2)?;
+    let login = scope.read(move |conn| Ok(Login::of(conn, user)?)).await?;
+    let stored = login.as_ref().and_then(|login| login.password_hash.as_deref());
+    let verdict = scope.house.hasher.verify(Some(live.home), &password, stored).await?;
+    if verdict.matches { Ok(()) } else { Err(WRONG_PASSWORD.because("password")) }
+}
+
+/// The new mailbox is proven: from now on it is the address. The old one is told, and can take it back.
+///
+/// Refuses with `authPasswordBased.confirmEmail.invalidToken`, also when the address was taken meanwhile.
+#[instrument(name = "account.confirm_email", skip_all)]
+pub async fn confirm_email(scope: &Scope, presented: Presented) -> Result<()> {
+    let (house, tenant) = (scope.house.clone(), scope.tenant()?.clone());
+    let confirmed = scope.write(move |tx| {
+        if let Some(user) = person(tx, Purpose::ConfirmEmail, &presented)? {
+            User::lock(tx.conn, user)?;
+        }
+        match consume(tx, &house, Purpose::ConfirmEmail, &presented)? {
+            Some(proof) => change(tx, (&house, &tenant), &proof),
+            None => Ok(false),
+        }
+    });
+    if confirmed.await? { Ok(()) } else { Err(INVALID_CONFIRM_TOKEN.because("proof")) }
+}
+
+fn change(tx: &mut Tx, (house, tenant): (&House, &Tenant), proof: &Proof) -> Result<bool> {
+    let Some((person, login, new)) = owner(tx, proof)? else { return Ok(false) };
+    // Two changes were asked for and another one was proven first: this one started from an address that is gone.
+    let from_here = proof.data.0.get("from").and_then(|from| from.as_str()) == Some(login.email.as_str());
+    let Ok(old) = Email::parse(&login.email) else { return Ok(false) };
+    if !from_here || !readdress(tx, &person, &old, &new)? {
+        return Ok(false);
+    }
+    kill_all(tx, person.id)?;
+    let request = house.random.id();
+    let data = json!({ "to": new.as_str() });
+    let undo = New { user: Some(person.id), data, ..New::of(Purpose::UndoEmail, &old, request) };
+    let minted = mint(tx, house, undo)?;
+    let desk = Desk { house, tenant, locale: mails::locale(tenant, person.locale.as_deref(), None) };
+    let (new_address, at) = (Line::new(new.as_str()), tx.now);
+    let (undo, undo_valid) = (desk.link(mails::UNDO, &minted.link)?, house.config.lifetimes.undo);
+    desk.send(tx, &old, messages::EmailChanged { new_address, at, undo, undo_valid })?;
+    tx.audit(Audit::success("account.confirm_email").of("user", person.id))?;
+    tx.throw(Happened::new("doorward.user.post.updateEmail", "user", person.id))?;
+    Ok(true)
+}
+
+/// The old mailbox takes the change back: its address counts again, everybody is out, and no password opens the account
+/// until its owner has set a new one.
+///
+/// Refuses with `authPasswordBased.undoEmail.invalidToken`.
+#[instrument(name = "account.undo_email", skip_all)]
+pub async fn undo_email(scope: &Scope, presented: Presented) -> Result<()> {
+    let (house, tenant) = (scope.house.clone(), scope.tenant()?.clone());
+    let undone = scope.write(move |tx| {
+        if let Some(user) = person(tx, Purpose::UndoEmail, &presented)? {
+            User::lock(tx.conn, user)?;
+        }
+        match consume(tx, &house, Purpose::UndoEmail, &presented)? {
+            Some(proof) => take_back(tx, (&house, &tenant), &proof),
+            None => Ok(false),
+        }
+    });
+    if undone.await? { Ok(()) } else { Err(INVALID_UNDO_TOKEN.because("proof")) }
+}
+
+fn take_back(tx: &mut Tx, (house, tenant): (&House, &Tenant), proof: &Proof) -> Result<bool> {
+    let Some((person, login, old)) = owner(tx, proof)? else { return Ok(false) };
+    let Ok(current) = Email::parse(&login.email) else { return Ok(false) };
+    if !readdress(tx, &person, &current, &old)? {
+        return Ok(false);
+    }
+    Login::take_password_away(tx.conn, person.id, tx.now)?;
+    expel(tx, person.id, "emailChangeUndone")?;
+    // Whoever changed the address twice holds an undo of their own.
+    proofs_of(tx, person.id)?;
+    let desk = Desk { house, tenant, locale: mails::locale(tenant, person.locale.as_deref(), None) };
+    let request = house.random.id();
+    let reset = New { user: Some(person.id), ..New::of(Purpose::ResetPassword, &old, request) };
+    reset_mail(tx, &desk, reset)?;
+    tx.audit(Audit::success("account.undo_email").of("user", person.id))?;
+    tx.throw(Happened::new("doorward.user.post.undoEmail", "user", person.id))?;
+    Ok(true)
+}
+
+fn proofs_of(tx: &mut Tx, user: UserId) -> Result<usize> {
+    Ok(Proof::kill_of_user(tx.conn, user, &[])?)
+}
+
+/// Whose proof it is, their login, and the address that it proves.
+fn owner(tx: &mut Tx, proof: &Proof) -> Result<Option<(User, Login, Email)>> {
+    let Some(user) = proof.user_id else { return Ok(None) };
+    let person = User::lock(tx.conn, user)?.filter(User::is_active);
+    let login = Login::of(tx.conn, user)?.filter(|login| login.tenant_id == proof.tenant_id);
+    let (Some(person), Some(login), Ok(address)) = (person, login, Email::parse(&proof.address)) else {
+        return Ok(None);
+    };
+    Ok(Some((person, login, address)))
+}
+
+/// One address instead of another, wherever the person is a member. At home it must be free; elsewhere a collision
+/// leaves the membership without an address.
+fn readdress(tx: &mut Tx, person: &User, from: &Email, to: &Email) -> Result<bool> {
+    let home = person.tenant_id;
+    if Login::at(tx.conn, home, to)?.is_some_and(|other| other.user_id != person.id) {
+        return Ok(false);
+    }
+    let mut tenants = login::release(tx.conn, person.id, from.as_str())?;
+    tenants.retain(|tenant| *tenant != home);
+    if !login::claim(tx.conn, home, person.id, to, tx.now)? {
+        // The old one was free for a moment that nobody else saw.
+        for tenant in std::iter::once(home).chain(tenants) {
+            login::claim(tx.conn, tenant, person.id, from, tx.now)?;
+        }
+        return Ok(false);
+    }
+    for tenant in tenants {
+        login::claim(tx.conn, tenant, person.id, to, tx.now)?;
+    }
+    Login::set_email(tx.conn, person.id, to, tx.now)?;
+    User::raise_epoch(tx.conn, person.id, tx.now)?;
+    tx.forget(Forget::User(person.id))?;
+    Ok(true)
+}

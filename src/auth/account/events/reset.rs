@@ -1,0 +1,75 @@
+//! A forgotten password is replaced. It never logs in, and never touches a second factor.
+
+use tracing::instrument;
+
+use super::INVALID_RESET_TOKEN;
+use crate::auth::account::entity::Login;
+use crate::auth::account::mails::{self, Desk};
+use crate::auth::account::policy;
+use crate::base::{Email, NewPassword, Result, UserId};
+use crate::components::line::Line;
+use crate::components::mail::messages;
+use crate::db::tx::{Audit, Forget, Happened, Tx};
+use crate::identity::{House, Scope, Tenant, User};
+use crate::proofs::steps::{consume, kill_all, person};
+use crate::proofs::{Presented, Proof, Purpose};
+use crate::sessions::steps::end_all;
+
+/// Sets a new password by a proof of the mailbox. Every session of the person ends, everywhere.
+///
+/// Refuses with `validator.error` a password that the tenant does not take, which uses nothing up, and with
+/// `authPasswordBased.resetPassword.invalidResetToken` whatever the proof lacks, all alike.
+#[instrument(name = "account.reset_password", skip_all)]
+pub async fn reset_password(scope: &Scope, presented: Presented, password: NewPassword) -> Result<()> {
+    let tenant = scope.tenant()?.clone();
+    let address = address_of(scope, &presented).await?;
+    policy::check(&tenant, &password, &[&address])?;
+    let hash = scope.house.hasher.hash(Some(tenant.id), password.as_password()).await?;
+    let house = scope.house.clone();
+    let reset = scope.write(move |tx| {
+        if let Some(user) = person(tx, Purpose::ResetPassword, &presented)? {
+            User::lock(tx.conn, user)?;
+        }
+        match consume(tx, &house, Purpose::ResetPassword, &presented)? {
+            Some(proof) => set(tx, (&house, &tenant), &proof, &hash),
+            None => Ok(false),
+        }
+    });
+    if reset.await? { Ok(()) } else { Err(INVALID_RESET_TOKEN.because("proof")) }
+}
+
+/// A link that is dead already costs no hash: 256 bits are not guessed by asking how long it took.
+async fn address_of(scope: &Scope, presented: &Presented) -> Result<String> {
+    let token = match presented {
+        Presented::Code(typed) => return Ok(typed.address.as_str().to_string()),
+        Presented::Link(token) => token.hash(),
+    };
+    let now = scope.now();
+    let proof = scope.read(move |conn| Ok(Proof::peek(conn, Purpose::ResetPassword, &token, now)?)).await?;
+    proof.map(|proof| proof.address).ok_or_else(|| INVALID_RESET_TOKEN.because("proof"))
+}
+
+fn set(tx: &mut Tx, (house, tenant): (&House, &Tenant), proof: &Proof, hash: &str) -> Result<bool> {
+    let Some(user) = proof.user_id else { return Ok(false) };
+    let active = User::lock(tx.conn, user)?.filter(User::is_active);
+    let login = Login::of(tx.conn, user)?.filter(|login| login.email == proof.address);
+    let (Some(person), Some(login)) = (active, login) else { return Ok(false) };
+    Login::set_password(tx.conn, user, hash, tx.now)?;
+    expel(tx, user, "passwordReset")?;
+    tx.audit(Audit::success("account.reset_password").of("user", user))?;
+    tx.throw(Happened::new("doorward.user.post.resetPassword", "user", user))?;
+    let desk = Desk { house, tenant, locale: mails::locale(tenant, person.locale.as_deref(), None) };
+    if let Ok(email) = Email::parse(&login.email) {
+        let device = tx.cause.user_agent.as_deref().map(Line::new);
+        desk.send(tx, &email, messages::PasswordChanged { at: tx.now, device })?;
+    }
+    Ok(true)
+}
+
+/// Whoever was in is out, and whatever was decided from the old password must be decided again.
+pub(super) fn expel(tx: &mut Tx, user: UserId, reason: &'static str) -> Result<()> {
+    User::raise_epoch(tx.conn, user, tx.now)?;
+    end_all(tx, user, None, None, reason)?;
+    kill_all(tx, user)?;
+    tx.forget(Forget::User(user))
+}

@@ -1,0 +1,37 @@
+//! What a tenant asks of a new password, and where a page may send a person on to.
+
+use crate::base::error::INVALID;
+use crate::base::{Error, FieldError, NewPassword, Policy, Result, password};
+use crate::identity::{App, Tenant};
+
+/// Eight characters where a second factor is enforced.
+const WITH_SECOND_FACTOR: usize = 8;
+
+pub fn minimum(tenant: &Tenant) -> usize {
+    let settings = &tenant.settings.0;
+    let usual = if settings.email_code { WITH_SECOND_FACTOR } else { password::ALONE };
+    settings.password_minimum.and_then(|least| usize::try_from(least).ok()).unwrap_or(usual)
+}
+
+/// Refuses with `validator.error`, saying what is wrong with `$.password`.
+pub fn check(tenant: &Tenant, password: &NewPassword, person: &[&str]) -> Result<()> {
+    let mut words = vec![tenant.name.as_str(), tenant.display_name.as_str()];
+    words.extend(person);
+    let policy = Policy { minimum: minimum(tenant), words: &words };
+    password.check(&policy).map_err(|error| at("$.password", error))
+}
+
+/// Only what the client lists, byte for byte: a prefix or a pattern is how open redirects begin (WEB-7).
+pub fn onward(app: &App, wanted: Option<&str>) -> Result<Option<String>> {
+    let Some(wanted) = wanted else { return Ok(None) };
+    if app.client.continue_urls.0.iter().any(|listed| listed == wanted) {
+        return Ok(Some(wanted.to_string()));
+    }
+    let detail = "The client does not list this address among its `continueUrls`.";
+    Err(at("$", FieldError::new("$.continueUrl", "validator.oneOf", detail)))
+}
+
+fn at(path: &str, error: FieldError) -> Error {
+    let path = if error.path.is_empty() { path.to_string() } else { error.path };
+    INVALID.with(vec![FieldError { path, ..error }])
+}

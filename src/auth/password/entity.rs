@@ -1,0 +1,192 @@
+//! Password logins in the database, and everything about a person that a login has to know.
+
+use diesel::prelude::*;
+
+use crate::base::{Email, TenantId, Timestamp, UserId};
+use crate::db::schema::{
+    login_identifiers, memberships, password_logins, sessions, tenants, totp_settings, users,
+};
+use crate::db::{BothDsl, DbConn, columns};
+use crate::identity::{Tenant, User};
+use crate::users::Due;
+
+pub const KIND: &str = "email";
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = password_logins, treat_none_as_default_value = false)]
+pub struct PasswordLogin {
+    pub user_id: UserId,
+    /// The home.
+    pub tenant_id: TenantId,
+    pub email: String,
+    /// None: this person enters by other ways only.
+    pub password_hash: Option<String>,
+    pub must_change: bool,
+    pub otp_enabled_at: Option<Timestamp>,
+    pub verified_at: Option<Timestamp>,
+    /// When the password itself changed; other columns change without it (W-18).
+    pub changed_at: Timestamp,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// A member of a tenant with their home, their password login and what was promised of factors.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    pub user: User,
+    pub home: Tenant,
+    pub membership_epoch: i64,
+    pub login: Option<PasswordLogin>,
+    pub totp: bool,
+}
+
+macro_rules! members {
+    ($tenant:expr) => {
+        users::table
+            .inner_join(memberships::table.on(memberships::user_id.eq(users::id)))
+            .inner_join(tenants::table.on(tenants::id.eq(users::tenant_id)))
+            .left_join(password_logins::table.on(password_logins::user_id.eq(users::id)))
+            .left_join(totp_settings::table.on(totp_settings::user_id.eq(users::id)))
+            .filter(memberships::tenant_id.eq($tenant))
+            .select((
+                columns::<User>(),
+                columns::<Tenant>(),
+                memberships::epoch,
+                columns::<Option<PasswordLogin>>(),
+                totp_settings::verified_at.nullable(),
+            ))
+    };
+}
+type Row = (User, Tenant, i64, Option<PasswordLogin>, Option<Timestamp>);
+
+impl Candidate {
+    /// Whom an address means in a tenant. One statement, whether there is anybody or not (ENUM-2).
+    pub fn named(conn: &mut DbConn, tenant: TenantId, email: &Email) -> QueryResult<Option<Self>> {
+        let meant = login_identifiers::table
+            .filter(login_identifiers::tenant_id.eq(tenant))
+            .filter(login_identifiers::kind.eq(KIND))
+            .filter(login_identifiers::value.eq(email.as_str().to_owned()))
+            .select(login_identifiers::user_id);
+        members!(tenant).filter(users::id.eq_any(meant)).get_result::<Row>(conn).optional().map(Self::of)
+    }
+
+    pub fn member(conn: &mut DbConn, tenant: TenantId, user: UserId) -> QueryResult<Option<Self>> {
+        members!(tenant).filter(users::id.eq(user)).get_result::<Row>(conn).optional().map(Self::of)
+    }
+
+    fn of(row: Option<Row>) -> Option<Self> {
+        let (user, home, membership_epoch, login, totp) = row?;
+        Some(Self { user, home, membership_epoch, login, totp: totp.is_some() })
+    }
+
+    /// A password counts at its home, and where home and tenant list each other.
+    pub fn is_accepted_at(&self, tenant: &Tenant) -> bool {
+        let lists = |one: &Tenant, other: &Tenant| one.settings.0.sign_in_at.contains(&other.name);
+        self.home.id == tenant.id
+            || (self.home.is_open() && lists(&self.home, tenant) && lists(tenant, &self.home))
+    }
+
+    pub fn hash(&self) -> Option<&str> {
+        self.login.as_ref()?.password_hash.as_deref()
+    }
+
+    pub fn due(&self) -> Due {
+        let login = self.login.as_ref();
+        Due {
+            totp: self.totp,
+            otp: login.is_some_and(|login| login.otp_enabled_at.is_some()),
+            set_password: login.is_some_and(|login| login.must_change),
+        }
+    }
+
+    /// Nothing that a decision was taken from has moved.
+    pub fn still_is(&self, seen: &Self) -> bool {
+        self.user.id == seen.user.id
+            && self.user.epoch == seen.user.epoch
+            && self.user.is_active()
+            && self.membership_epoch == seen.membership_epoch
+            && self.hash() == seen.hash()
+    }
+}
+
+impl PasswordLogin {
+    pub fn insert(&self, conn: &mut DbConn) -> QueryResult<usize> {
+        diesel::insert_into(password_logins::table).values(self).execute(conn)
+    }
+
+    /// Only over the hash that was verified: a password set meanwhile stays.
+    pub fn rehash(conn: &mut DbConn, user: UserId, seen: &str, fresh: &str) -> QueryResult<usize> {
+        diesel::update(password_logins::table.find(user))
+            .filter(password_logins::password_hash.eq(seen))
+            .set(password_logins::password_hash.eq(fresh))
+            .execute(conn)
+    }
+
+    pub fn change(conn: &mut DbConn, user: UserId, hash: &str, now: Timestamp) -> QueryResult<usize> {
+        use password_logins as p;
+        diesel::update(p::table.find(user))
+            .set((
+                p::password_hash.eq(hash),
+                p::must_change.eq(false),
+                p::changed_at.eq(now),
+                p::updated_at.eq(now),
+            ))
+            .execute(conn)
+    }
+
+    pub fn set_otp(
+        conn: &mut DbConn,
+        user: UserId,
+        at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> QueryResult<usize> {
+        use password_logins as p;
+        diesel::update(p::table.find(user))
+            .set((p::otp_enabled_at.eq(at), p::updated_at.eq(now)))
+            .execute(conn)
+    }
+
+    /// One hash that another system made, if the tenant holds any: to be measured.
+    pub fn foreign_hash(conn: &mut DbConn, tenant: TenantId) -> QueryResult<Option<String>> {
+        use password_logins as p;
+        p::table
+            .filter(p::tenant_id.eq(tenant))
+            .filter(p::password_hash.not_like("$argon2%"))
+            .filter(p::password_hash.not_like("$dw1$%"))
+            .select(p::password_hash.assume_not_null())
+            .first(conn)
+            .optional()
+    }
+}
+
+/// False when the address means somebody else here.
+pub fn name(
+    conn: &mut DbConn,
+    (tenant, user): (TenantId, UserId),
+    email: &Email,
+    now: Timestamp,
+) -> QueryResult<bool> {
+    use login_identifiers as l;
+    diesel::insert_into(l::table)
+        .values((
+            l::tenant_id.eq(tenant),
+            l::kind.eq(KIND),
+            l::value.eq(email.as_str()),
+            l::user_id.eq(user),
+            l::created_at.eq(now),
+        ))
+        .on_conflict_do_nothing()
+        .both()
+        .execute(conn)
+        .map(|rows| rows == 1)
+}
+
+/// From where a person's latest sessions came.
+pub fn addresses(conn: &mut DbConn, user: UserId) -> QueryResult<Vec<Option<String>>> {
+    sessions::table
+        .filter(sessions::user_id.eq(user))
+        .order((sessions::created_at.desc(), sessions::id.desc()))
+        .select(sessions::address)
+        .limit(50)
+        .load(conn)
+}

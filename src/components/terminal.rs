@@ -1,0 +1,69 @@
+//! What people read on stdout: plain text, with colours in a terminal alone.
+
+use std::io::{IsTerminal, Write};
+
+#[derive(Debug, Clone, Copy)]
+pub enum Ink {
+    Bold,
+    Dim,
+    Green,
+    Yellow,
+    Red,
+    Link,
+}
+
+/// Coloured if stdout is a terminal and nobody asked for none (<https://no-color.org>).
+pub fn paint(ink: Ink, text: &str) -> String {
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|said| said.is_empty());
+    if wanted && std::io::stdout().is_terminal() { coloured(ink, text) } else { text.to_owned() }
+}
+
+fn coloured(ink: Ink, text: &str) -> String {
+    let code = match ink {
+        Ink::Bold => "1",
+        Ink::Dim => "2",
+        Ink::Green => "32",
+        Ink::Yellow => "33",
+        Ink::Red => "31",
+        Ink::Link => "4;36",
+    };
+    format!("\u{1b}[{code}m{text}\u{1b}[0m")
+}
+
+/// One or more lines. Whoever closed the pipe has read enough.
+pub fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    drop(writeln!(out, "{text}").and_then(|()| out.flush()));
+}
+
+/// Columns that line up, each as wide as its widest cell; the first row is the head.
+pub fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|at| width(at).unwrap_or(0)).collect();
+    let lines = rows.iter().enumerate().map(|(at, row)| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        let line = line.trim_end();
+        if at == 0 { paint(Ink::Dim, line) } else { line.to_owned() }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_and_nothing_trails() {
+        let rows = [["NAME", "STATE"], ["library", "open"]].map(|row| row.map(String::from).to_vec());
+
+        assert_eq!(table(&rows), "NAME     STATE\nlibrary  open");
+    }
+
+    #[test]
+    fn outside_a_terminal_nothing_is_coloured() {
+        assert_eq!(coloured(Ink::Red, "no"), "\u{1b}[31mno\u{1b}[0m");
+        assert!(std::io::stdout().is_terminal() || paint(Ink::Red, "no") == "no");
+    }
+}

@@ -1,0 +1,61 @@
+//! What other rooms do with guess counters: name them, and clear them in the transaction in which a guess proved right.
+
+use super::entity::{self, Counter};
+use crate::base::{HashedToken, Result, TenantId, UserId};
+use crate::components::vault::Vault;
+use crate::db::tx::{Forget, Tx};
+
+const PURPOSE: &str = "guess";
+
+/// What was typed, in the tenant it was typed in; whether anybody is called that plays no part.
+pub fn of_identifier(vault: &Vault, tenant: TenantId, value: &str) -> Result<Counter> {
+    counter(vault, tenant, "identifier", value.as_bytes())
+}
+
+/// The person, wherever they are guessed at: every tenant that takes the home's password spends from it.
+pub fn of_user(vault: &Vault, home: TenantId, user: UserId) -> Result<Counter> {
+    counter(vault, home, "user", user.as_bytes())
+}
+
+/// In the person's place where there is none, so that nobody can count rows.
+pub fn decoy(vault: &Vault, tenant: TenantId, value: &str) -> Result<Counter> {
+    counter(vault, tenant, "decoy", value.as_bytes())
+}
+
+pub(super) fn of_device(vault: &Vault, tenant: TenantId, device: &[u8]) -> Result<Counter> {
+    counter(vault, tenant, "device", device)
+}
+
+fn counter(vault: &Vault, tenant: TenantId, kind: &str, value: &[u8]) -> Result<Counter> {
+    let data = [kind.as_bytes(), b"\0", value].concat();
+    let key = HashedToken(vault.mac(PURPOSE, Some(tenant), &data)?.to_vec());
+    Ok(Counter { tenant, key })
+}
+
+/// A full login: nothing of this is in a row any more.
+pub fn clear(tx: &mut Tx, counters: &[Counter]) -> Result<()> {
+    for counter in counters {
+        entity::clear(tx.conn, counter)?;
+    }
+    Ok(())
+}
+
+/// The password was right, and a factor is still due: this guess was none, but the others stay counted, or whoever
+/// has the password could guess at the factor for ever.
+pub fn forgive(tx: &mut Tx, counters: &[Counter]) -> Result<()> {
+    let now = tx.now;
+    for counter in counters {
+        entity::give_back(tx.conn, counter, Some(now))?;
+    }
+    Ok(())
+}
+
+/// The recovery step: a person who has proven themselves in another way starts anew, in every tenant.
+pub fn pardon(tx: &mut Tx, vault: &Vault, home: TenantId, user: UserId) -> Result<()> {
+    let mut counters = vec![of_user(vault, home, user)?];
+    for (tenant, value) in entity::names_of(tx.conn, user)? {
+        counters.push(of_identifier(vault, tenant, &value)?);
+    }
+    clear(tx, &counters)?;
+    tx.forget(Forget::User(user))
+}

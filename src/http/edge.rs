@@ -1,0 +1,79 @@
+//! What a request must look like before anything of it is believed: its size, and one reading only of where it ends
+//! and whom it is for.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::{Method, Version};
+
+use crate::base::Result;
+use crate::base::error::{HEADERS_TOO_LARGE, MALFORMED, TOO_LARGE};
+
+/// Bytes of a request's parts, its body apart.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    pub headers: usize,
+    pub url: usize,
+}
+
+/// One connection. The framework reads ahead: what stood behind a malformed request on the same connection would be
+/// answered although the connection is said to close.
+#[derive(Debug, Default)]
+pub struct Line {
+    is_cut: AtomicBool,
+}
+
+pub fn check(request: &HttpRequest, sizes: Sizes) -> Result<()> {
+    let line = request.conn_data::<Line>();
+    if line.is_some_and(|line| line.is_cut.load(Ordering::SeqCst)) {
+        return Err(MALFORMED.error());
+    }
+    let checked = whole(request, sizes);
+    if let (Err(_), Some(line)) = (&checked, line) {
+        line.is_cut.store(true, Ordering::SeqCst);
+    }
+    checked
+}
+
+fn whole(request: &HttpRequest, sizes: Sizes) -> Result<()> {
+    if request.uri().to_string().len() > sizes.url {
+        return Err(TOO_LARGE.saying("The URL is longer than this server takes."));
+    }
+    let lines = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    if lines.sum::<usize>() > sizes.headers {
+        return Err(HEADERS_TOO_LARGE.error());
+    }
+    one_framing(request.headers(), request.head().version)?;
+    one_host(request)
+}
+
+/// INJ-12: two words about a body's length are two requests to somebody. RFC 9112, section 6.1, would let us guess.
+fn one_framing(headers: &HeaderMap, version: Version) -> Result<()> {
+    let Some(coding) = headers.get(header::TRANSFER_ENCODING) else { return Ok(()) };
+    let chunked = coding.to_str().is_ok_and(|coding| coding.trim().eq_ignore_ascii_case("chunked"));
+    if chunked && version == Version::HTTP_11 && !headers.contains_key(header::CONTENT_LENGTH) {
+        return Ok(());
+    }
+    Err(MALFORMED.saying("The length of the body is said in two ways."))
+}
+
+/// RFC 9112, section 3.2: one Host, of the form of a host; and a request line that names a host names that one.
+fn one_host(request: &HttpRequest) -> Result<()> {
+    let mut hosts = request.headers().get_all(header::HOST);
+    let host = hosts.next().and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    if hosts.next().is_some() || host.is_empty() || host.len() > LONGEST_HOST || !host.bytes().all(plain) {
+        return Err(MALFORMED.saying("Send one Host header with a host in it."));
+    }
+    let authority = request.uri().authority().filter(|_| request.method() != Method::CONNECT);
+    match authority {
+        Some(named) if !named.as_str().eq_ignore_ascii_case(host) => {
+            Err(MALFORMED.saying("The request line names another host than the Host header."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A name has at most 253 characters; a port follows.
+const LONGEST_HOST: usize = 260;

@@ -1,0 +1,136 @@
+//! All refusals of the house: which room gives them, which routes may, and the page that lists them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use crate::base::error::{
+    self, BUSY, INTERNAL, INVALID, INVALID_ENCODING, RATE_LIMITED, Refusal, STALE, TOO_LARGE, UNPARSABLE,
+    UNSUPPORTED_MEDIA_TYPE,
+};
+use crate::base::{Error, FieldError, RequestId};
+use crate::components::sandbox;
+use crate::http::problem;
+use crate::identity::gate::{
+    self, ANOTHER_TENANT, COOKIE_NEEDS_ORIGIN, FOREIGN_ORIGIN, INVALID_CLIENT, INVALID_TENANT,
+    MISSING_PERMISSION, REVOKED, UNKNOWN_CLIENT,
+};
+use crate::identity::route::Source;
+use crate::identity::token::{self, EXPIRED_TOKEN, INVALID_TOKEN, MISSING_TOKEN};
+use crate::identity::{Access, Method, Route, serve};
+use crate::{sessions, tokens};
+
+/// Each file that declares refusals, below `src/`, with what it declares. A test reads the sources to compare.
+pub fn declared() -> Vec<(&'static str, &'static [&'static Refusal])> {
+    vec![
+        ("base/error.rs", error::ALL),
+        ("components/sandbox.rs", sandbox::ALL),
+        ("identity/gate.rs", gate::ALL),
+        ("identity/token.rs", token::ALL),
+        ("sessions/events.rs", sessions::events::ALL),
+        ("tokens/events.rs", tokens::events::ALL),
+    ]
+}
+
+/// What a route may refuse with, by status and key: its own, its access', its transport's.
+pub fn of(route: &Route) -> Vec<&'static Refusal> {
+    let mut all: Vec<&'static Refusal> = vec![&FOREIGN_ORIGIN, &RATE_LIMITED, &BUSY, &INTERNAL];
+    all.extend(route.refusals.iter().copied());
+    all.extend(by_access(route.access));
+    all.extend(by_input(route));
+    if route.cookie {
+        all.push(&COOKIE_NEEDS_ORIGIN);
+    }
+    all.sort_by_key(|refusal| (refusal.status, refusal.key));
+    all.dedup_by_key(|refusal| refusal.key);
+    all
+}
+
+fn by_access(access: Access) -> Vec<&'static Refusal> {
+    let of_token: [&'static Refusal; 5] =
+        [&MISSING_TOKEN, &INVALID_TOKEN, &EXPIRED_TOKEN, &REVOKED, &ANOTHER_TENANT];
+    match access {
+        Access::Open | Access::Perhaps => Vec::new(),
+        Access::Tenant => vec![&INVALID_TENANT, &UNKNOWN_CLIENT],
+        Access::Session | Access::Pending | Access::SessionOrPending => of_token.to_vec(),
+        Access::Permission(_) => of_token.into_iter().chain([&MISSING_PERMISSION]).collect(),
+        Access::Server => vec![&INVALID_CLIENT],
+    }
+}
+
+fn by_input(route: &Route) -> Vec<&'static Refusal> {
+    let mut all: Vec<&'static Refusal> = vec![&INVALID, &INVALID_ENCODING, &TOO_LARGE];
+    if route.method != Method::Get {
+        all.push(&STALE);
+    }
+    if route.source != Source::Query && route.method != Method::Delete {
+        all.extend([&UNPARSABLE, &UNSUPPORTED_MEDIA_TYPE]);
+    }
+    all
+}
+
+/// The sentence as a line of its own.
+pub fn sentence(refusal: &Refusal) -> &'static str {
+    refusal.detail
+}
+
+/// The body that a caller gets, with a request id that is nobody's.
+pub fn example(refusal: &'static Refusal) -> Value {
+    let request = RequestId::of(uuid::Uuid::from_u128(0x0199_d3a0_7b1c_7000_8000_0000_0000_0000));
+    let error = if refusal == &INVALID {
+        let missing = FieldError::new("$.email", "validator.undefined", "This member is required.");
+        INVALID.with(vec![missing])
+    } else {
+        Error::from(refusal)
+    };
+    problem::body(&error, request)
+}
+
+const HEAD: &str = "# Errors
+
+Made from the code by `doorward errors`; a test compares. The `key` is the contract: it does not change within v1, the
+sentences may. Every refusal has the same body, `application/problem+json` (RFC 9457):
+
+```json
+";
+
+const BELOW_EXAMPLE: &str = "
+```
+
+`errors` holds, by path (`$.device.name`), a `key` and a `detail` for each member that is not valid. The request id is
+also in the header `Doorward-Request-Id`; the operator finds log and audit by it. 429 and 503 carry `Retry-After`.
+
+| key | status | says | where |
+|---|---|---|---|
+";
+
+/// `docs/errors.md`.
+pub fn page(routes: &[Route]) -> String {
+    let mut lines: BTreeMap<(&str, u16), (&str, String)> = BTreeMap::new();
+    let shown: Vec<&Route> = routes.iter().filter(|route| !route.hidden).collect();
+    for refusal in declared().into_iter().flat_map(|(_, all)| all) {
+        lines.insert((refusal.key, refusal.status), (refusal.detail, whereabouts(refusal, &shown)));
+    }
+    let mut page = format!("{HEAD}{:#}{BELOW_EXAMPLE}", example(&INVALID));
+    for ((key, status), (detail, places)) in lines {
+        // Writing into a string cannot fail.
+        let _ = writeln!(page, "| `{key}` | {status} | {} | {places} |", detail.replace('|', "\\|"));
+    }
+    page
+}
+
+fn whereabouts(refusal: &Refusal, routes: &[&Route]) -> String {
+    let giving: Vec<&&Route> =
+        routes.iter().filter(|route| of(route).iter().any(|given| given.key == refusal.key)).collect();
+    let place = |route: &&&Route| {
+        let path = serve::places(route).first().map(|at| super::document::template(at)).unwrap_or_default();
+        format!("`{} {path}`", route.method.word())
+    };
+    match giving.len() {
+        0 => "the server, before or instead of a route".into(),
+        all if all == routes.len() => "every route".into(),
+        many if many > 6 => format!("{many} routes, by their access or input; see the API document"),
+        _ => giving.iter().map(place).collect::<Vec<_>>().join("<br>"),
+    }
+}

@@ -1,0 +1,13 @@
+//! People: what they see and edit of themselves, and what their tenant's admins do with their accounts.
+//!
+//! Routes: `/auth/me`, `/auth/list-users`, `/auth/user/*`. Tables: `users`, `memberships`; reads every login table.
+
+pub mod answers;
+pub mod arrival;
+pub mod controller;
+mod cursor;
+pub mod entity;
+pub mod events;
+pub mod steps;
+
+pub use arrival::{Arrival, Arrived, Due};

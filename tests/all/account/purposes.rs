@@ -1,0 +1,106 @@
+//! Every kind of proof beside every other: each opens its own door, once, and no other.
+
+use serde_json::{Value, json};
+
+use super::{House, NEW, token, wins};
+use crate::ground::app::{Door, Reply};
+use crate::ground::{Ground, on_both};
+
+on_both!(
+    rst_4_a_proof_opens_its_own_door_and_none_of_the_others,
+    race_2_fifty_at_once_use_any_proof_up_once,
+    race_2_fifty_at_once_use_a_typed_code_up_once,
+);
+
+const KINDS: [&str; 5] = ["verify-email", "reset-password", "confirm-email", "undo-email", "invitation"];
+
+/// One live link of every kind.
+async fn one_of_each(house: &House, door: &Door) -> [String; 5] {
+    house.sign_up(door, "new@example.com").await;
+    let verify = token(&house.mail("new@example.com").await);
+    let ada = house.app.person(door, "ada@example.com").await;
+    let session = house.app.session(door, ada).await;
+    let path = "/auth/password-based/update-email";
+    house.app.post_as(door, &session.access, path, json!({ "email": "second@example.com" })).await;
+    let first = token(&house.mail("second@example.com").await);
+    house.post(door, "confirm-email", json!({ "token": first })).await;
+    let undo = token(&house.mail("ada@example.com").await);
+    house.app.post_as(door, &session.access, path, json!({ "email": "third@example.com" })).await;
+    let confirm = token(&house.mail("third@example.com").await);
+    house.app.promote(door, ada).await;
+    let admin = house.app.session(door, ada).await;
+    let body = json!({ "email": "guest@example.com", "roles": ["admin"] });
+    house.app.post_as(door, &admin.access, "/api/v1/auth/invitation", body).await;
+    let invitation = token(&house.mail("guest@example.com").await);
+    house.app.person(door, "bob@example.com").await;
+    house.forgot(door, "bob@example.com").await;
+    let reset = token(&house.mail("bob@example.com").await);
+    [verify, reset, confirm, undo, invitation]
+}
+
+fn path(kind: &str) -> String {
+    match kind {
+        "invitation" => "/api/v1/auth/invitation/accept".into(),
+        kind => format!("/api/v1/auth/password-based/{kind}"),
+    }
+}
+
+fn body(kind: &str, token: &str) -> Value {
+    match kind {
+        "verify-email" => json!({ "verifyToken": token }),
+        "reset-password" => json!({ "resetToken": token, "password": NEW }),
+        "invitation" => json!({ "token": token, "password": NEW, "name": "Guest" }),
+        _ => json!({ "token": token }),
+    }
+}
+
+async fn present(house: &House, door: &Door, kind: &str, token: &str) -> Reply {
+    house.app.post(door, &path(kind), body(kind, token)).await
+}
+
+async fn rst_4_a_proof_opens_its_own_door_and_none_of_the_others(ground: Ground) {
+    let house = House::start(ground).await;
+    let door = house.app.native("a").await;
+    let tokens = one_of_each(&house, &door).await;
+
+    for (own, token) in KINDS.iter().zip(&tokens) {
+        for other in KINDS.iter().filter(|other| other != &own) {
+            let reply = present(&house, &door, other, token).await;
+            assert_eq!(reply.status, 401, "a proof of {own} at {other}: {}", reply.text);
+        }
+    }
+    for (own, token) in KINDS.iter().zip(&tokens) {
+        let reply = present(&house, &door, own, token).await;
+        assert_eq!(reply.status, 200, "a proof of {own}: {}", reply.text);
+    }
+}
+
+async fn race_2_fifty_at_once_use_any_proof_up_once(ground: Ground) {
+    let house = House::start(ground).await;
+    let door = house.app.native("a").await;
+    let tokens = one_of_each(&house, &door).await;
+
+    for (kind, token) in KINDS.iter().zip(&tokens) {
+        let statuses = house.fifty(&door, &path(kind), |_| body(kind, token)).await;
+        assert_eq!(wins(&statuses), 1, "{kind}: {statuses:?}");
+    }
+}
+
+async fn race_2_fifty_at_once_use_a_typed_code_up_once(ground: Ground) {
+    let house = House::start(ground).await;
+    let door = house.app.native("a").await;
+    house.app.person(&door, "ada@example.com").await;
+    let asked = house.forgot(&door, "ada@example.com").await;
+    let code = house.mail("ada@example.com").await.code();
+    let id = asked.says("requestId");
+
+    let statuses = house
+        .fifty(
+            &door,
+            &path("reset-password"),
+            |_| json!({ "email": "ada@example.com", "requestId": id, "code": code, "password": NEW }),
+        )
+        .await;
+
+    assert_eq!(wins(&statuses), 1, "{statuses:?}");
+}

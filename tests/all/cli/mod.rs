@@ -1,0 +1,8 @@
+//! The commands and the process, through the real program.
+
+mod doctor;
+mod looking;
+mod people;
+mod starting;
+mod stopping;
+mod tenants;

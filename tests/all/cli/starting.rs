@@ -1,0 +1,123 @@
+//! What a process refuses to start with, and what it says then.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::ground::Ground;
+use crate::ground::binary::{Installation, KEY};
+use crate::ground::on_both;
+
+on_both!(
+    cfg_1_no_weak_default_or_example_master_key_starts,
+    cfg_1_a_key_file_that_others_may_read_refuses_the_start,
+    cfg_2_production_refuses_every_insecure_setting_and_names_them_all_at_once,
+    a_node_with_another_master_key_refuses_to_start_in_one_sentence,
+    a_server_of_another_environment_refuses_to_start,
+);
+
+/// Refused at the start itself, not only when asked.
+fn refused(installation: &Installation) -> String {
+    let started = installation.run(&["serve"]);
+    assert_eq!(started.code, 1, "{started:?}");
+    started.err
+}
+
+async fn cfg_1_no_weak_default_or_example_master_key_starts(ground: Ground) {
+    let started = |key: &str| refused(&Installation::on(&ground).with("DOORWARD_MASTER_KEY", key));
+
+    let examples = ["changeme", "secret", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="].map(started);
+    let weak = ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "c2hvcnQ=", ""].map(started);
+    let text = started("dGhpcyBpcyBhIHRleHQgb2YgMzIgY2hhcnMgbG9uZyE=");
+
+    assert!(examples.iter().all(|said| said.contains("keys.master: is an example")), "{examples:?}");
+    assert!(weak[0].contains("keys.master: is not random"), "{}", weak[0]);
+    assert!(weak[1].contains("keys.master: must be 32 random bytes"), "{}", weak[1]);
+    assert!(weak[2].contains("keys.master: there is no master key"), "{}", weak[2]);
+    assert!(text.contains("keys.master: is not random"), "{text}");
+}
+
+async fn cfg_1_a_key_file_that_others_may_read_refuses_the_start(ground: Ground) {
+    let mut installation = Installation::on(&ground).with("DOORWARD_MASTER_KEY_FILE", "key");
+    installation.variables.retain(|(name, _)| name != "DOORWARD_MASTER_KEY");
+    installation.write("key", KEY);
+    let mode =
+        |mode| std::fs::set_permissions(installation.path("key"), PermissionsExt::from_mode(mode)).unwrap();
+
+    mode(0o644);
+    let open = refused(&installation);
+    mode(0o600);
+    let closed = installation.run(&["config", "check"]);
+
+    assert!(open.contains("holds a secret and can be read by others than its owner; chmod 600 it"), "{open}");
+    assert_eq!(closed.code, 0, "{}", closed.err);
+}
+
+async fn cfg_2_production_refuses_every_insecure_setting_and_names_them_all_at_once(ground: Ground) {
+    let bare = Installation::on(&ground).with("DOORWARD_ENV", "production");
+    let bare = bare.with("DATABASE_URL", "postgres://door:changeme@db.example/door");
+    let bare = bare.with("DOORWARD_SERVER__PUBLIC_URL", "http://door.example");
+    let bare = bare.with("DOORWARD_MAIL__HOST", "smtp.example").with("DOORWARD_MAIL__TLS", "none");
+    let installation = bare.with("DOORWARD_MAIL__FROM", "door@example.com");
+    let tenants = "[[tenants]]\nname = 'a'\ndisplay_name = 'A'\npublic_url = { production = 'https://a.example' }\n\
+        [[tenants.clients]]\npublic_id = 'a'\nname = 'a'\nkind = 'browser'\ndefault = true\n\
+        [[tenants.clients]]\npublic_id = 'b'\nname = 'b'\nkind = 'native'\n\
+        origins = { production = ['http://localhost:5173'] }\n";
+    installation.write("config/tenants.toml", tenants);
+
+    let said = refused(&installation);
+
+    assert!(said.contains("server.public_url: is not https"), "{said}");
+    assert!(said.contains("database.url: goes to another machine without TLS"), "{said}");
+    assert!(said.contains("database.url: has a password from an example"), "{said}");
+    assert!(said.contains("mail.tls: goes to another machine without TLS"), "{said}");
+    assert!(said.contains("hashing: is weaker than"), "{said}");
+    assert!(
+        said.contains("origins: production would answer scripts from \"http://localhost:5173\""),
+        "{said}"
+    );
+}
+
+async fn a_node_with_another_master_key_refuses_to_start_in_one_sentence(ground: Ground) {
+    let first = Installation::on(&ground);
+    let mut running = first.serve().await;
+    running.signal(libc::SIGTERM);
+    let ended = running.ended().await;
+
+    let other = Installation::on(&ground).with(
+        "DOORWARD_MASTER_KEY",
+        "4Fz8yTq1mB7sVxJc9RkLpDn3HgWaEo6uYi0QfZrXbN5=".replace("N5=", "N4=").as_str(),
+    );
+    let said = refused(&other);
+
+    assert_eq!(ended.0, Some(0), "{}", ended.1);
+    assert!(said.contains("this database was sealed under another master key than keys.master"), "{said}");
+}
+
+async fn a_server_of_another_environment_refuses_to_start(ground: Ground) {
+    let installation = Installation::on(&ground).with("DOORWARD_ENV", "development");
+
+    let said = refused(&installation);
+
+    assert!(said.contains("this database belongs to the environment \"test\""), "{said}");
+}
+
+#[test]
+fn development_opens_with_a_table_of_links_that_all_answer_and_a_demo_tenant() {
+    let installation = Installation::bare();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+
+    let (code, printed) = runtime.block_on(async {
+        let mut running = installation.serve().await;
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        running.signal(libc::SIGTERM);
+        running.ended().await
+    });
+
+    assert_eq!(code, Some(0));
+    let api = format!("  API          http://localhost:{}/api/v1\n", installation.address.port());
+    assert!(printed.starts_with("\n  Doorward is open.\n\n") && printed.contains(&api), "{printed}");
+    assert!(printed.contains("Demo tenant") && !printed.contains('\u{1b}'), "{printed}");
+    assert!(
+        printed.lines().filter(|line| !line.contains("token=")).all(|line| line.chars().count() <= 80),
+        "{printed}"
+    );
+}

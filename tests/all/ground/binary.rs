@@ -1,0 +1,143 @@
+//! The real program in a folder of its own, told by its environment and arguments alone.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::Ground;
+
+/// Random once, and of no use to anybody.
+pub const KEY: &str = "q0Vt3JHc1xk8bC5nW2rPzYd9Lf7mTgAeSiUoKwXhE4I=";
+
+pub struct Installation {
+    pub folder: TempDir,
+    pub variables: Vec<(String, String)>,
+    pub address: SocketAddr,
+}
+
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+pub struct Running {
+    pub child: Child,
+    pub address: SocketAddr,
+}
+
+fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+impl Installation {
+    /// In the environment `test`, on the test's own database.
+    pub fn on(ground: &Ground) -> Self {
+        let bare = Self::bare().with("DATABASE_URL", &ground.url());
+        bare.with("DOORWARD_ENV", "test").with("DOORWARD_MASTER_KEY", KEY)
+    }
+
+    /// Nothing but two free ports.
+    pub fn bare() -> Self {
+        let folder = TempDir::with_prefix("doorward-test-").unwrap();
+        let address = free();
+        let variables = Vec::new();
+        let bare = Self { folder, variables, address };
+        bare.with("DOORWARD_SERVER__LISTEN", &address.to_string())
+            .with("DOORWARD_SERVER__METRICS_LISTEN", &free().to_string())
+            .with("DOORWARD_HASHING__MEMORY_KIB", "64")
+    }
+
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn write(&self, path: &str, text: &str) -> &Self {
+        let path = self.folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        self
+    }
+
+    pub fn path(&self, path: &str) -> std::path::PathBuf {
+        self.folder.path().join(path)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_doorward")));
+        command.args(arguments).current_dir(&self.folder).env_clear();
+        command.envs(self.variables.iter().cloned()).stdin(Stdio::null());
+        // `df` and nothing else is looked for.
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        let output = self.command(arguments).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ran { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// A server, not yet waited for.
+    pub fn spawn(&self, arguments: &[&str]) -> Running {
+        let mut command = self.command(arguments);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        Running { child, address: self.address }
+    }
+
+    pub async fn serve(&self) -> Running {
+        let running = self.spawn(&["serve"]);
+        running.until("/health/ready", Some(200)).await;
+        running
+    }
+}
+
+impl Running {
+    /// The status of a path, none while nobody listens.
+    pub async fn status(&self, path: &str) -> Option<u16> {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).build().unwrap();
+        let answer = http.get(format!("http://{}{path}", self.address)).send().await.ok()?;
+        Some(answer.status().as_u16())
+    }
+
+    pub async fn until(&self, path: &str, wanted: Option<u16>) {
+        let began = Instant::now();
+        while self.status(path).await != wanted {
+            assert!(began.elapsed() < Duration::from_secs(20), "{path} never became {wanted:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    pub fn signal(&self, signal: i32) {
+        #[expect(unsafe_code, reason = "there is no other way to send a signal")]
+        // SAFETY: it only sends a signal to our own child, which has not been waited for.
+        unsafe {
+            libc::kill(i32::try_from(self.child.id()).unwrap(), signal);
+        }
+    }
+
+    /// Its exit code, once it has ended, and what it had printed.
+    pub async fn ended(&mut self) -> (Option<i32>, String) {
+        let began = Instant::now();
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(began.elapsed() < Duration::from_secs(40), "it does not end");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let mut printed = String::new();
+        std::io::Read::read_to_string(&mut self.child.stdout.take().unwrap(), &mut printed).unwrap();
+        (self.child.wait().unwrap().code(), printed)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}

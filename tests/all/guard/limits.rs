@@ -1,0 +1,149 @@
+//! LIM: who may ask how often, and how much of it.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::ground::Ground;
+use crate::ground::app::{App, Door, Reply, config};
+use crate::ground::on_both;
+
+on_both!(
+    lim_1_an_address_has_one_budget_whatever_it_says_of_itself,
+    lim_1_a_network_of_ipv6_is_one_caller,
+    lim_2_many_spoofed_addresses_cost_nobody_else,
+    lim_3_names_of_any_length_are_refused_before_they_are_remembered,
+    lim_4_long_lists_are_refused_quickly,
+    lim_5_one_byte_more_than_the_limit_is_too_much,
+);
+
+async fn limited(ground: Ground, trusted: bool) -> (App, Door) {
+    let mut config = config(&ground);
+    config.limits.address_per_minute = 8.try_into().unwrap();
+    if trusted {
+        config.proxies.trusted = vec!["127.0.0.0/8".parse().unwrap()];
+    }
+    let app = App::with(ground, config).await;
+    let door = app.native("a").await;
+    (app, door)
+}
+
+async fn from(app: &App, door: &Door, method: Method, address: &str) -> Reply {
+    let request = app.request(door, method, "/multitenant/current");
+    Reply::of(request.header("x-forwarded-for", address)).await
+}
+
+async fn lim_1_an_address_has_one_budget_whatever_it_says_of_itself(ground: Ground) {
+    let (app, door) = limited(ground, false).await;
+    for at in 0..8 {
+        assert_eq!(from(&app, &door, Method::GET, &format!("198.51.100.{at}")).await.status, 200);
+    }
+
+    for address in ["203.0.113.1", "", "junk", "127.0.0.1", "::1", "fe80::1%eth0"] {
+        for method in [Method::GET, Method::OPTIONS, Method::POST] {
+            let reply = from(&app, &door, method, address).await;
+            assert_eq!((reply.status.as_u16(), reply.key()), (429, "server.internal.rateLimit"));
+            assert!(reply.headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+        }
+    }
+    assert_eq!(app.get(&door, "/nowhere").await.status, 429, "what is not there has the same limit");
+    app.advance(60);
+    assert_eq!(app.get(&door, "/multitenant/current").await.status, 200);
+}
+
+async fn lim_1_a_network_of_ipv6_is_one_caller(ground: Ground) {
+    let (app, door) = limited(ground, true).await;
+    for at in 0..8 {
+        let address = format!("2001:db8:1:2:{at}::{at}");
+        assert_eq!(from(&app, &door, Method::GET, &address).await.status, 200);
+    }
+
+    assert_eq!(from(&app, &door, Method::GET, "2001:db8:1:2:ffff::9").await.status, 429);
+    assert_eq!(from(&app, &door, Method::OPTIONS, "2001:db8:1:2:ffff::9").await.status, 429);
+    assert_eq!(from(&app, &door, Method::GET, "2001:db8:1:3::1").await.status, 200);
+}
+
+async fn lim_2_many_spoofed_addresses_cost_nobody_else(ground: Ground) {
+    let (app, door) = limited(ground, true).await;
+    for at in 0..8 {
+        from(&app, &door, Method::GET, &format!("203.0.113.7, 192.0.2.{at}, 198.51.100.1")).await;
+    }
+
+    let spoofed = from(&app, &door, Method::GET, "192.0.2.200, 198.51.100.1").await;
+    let honest = from(&app, &door, Method::GET, "198.51.100.2").await;
+
+    assert_eq!((spoofed.status.as_u16(), honest.status.as_u16()), (429, 200));
+    for at in 0..100_000_u32 {
+        let _ = app.running.house.limiter.spend("address", &at.to_be_bytes(), 1);
+    }
+    assert_eq!(from(&app, &door, Method::GET, "198.51.100.1").await.status, 429, "forgotten among many");
+}
+
+async fn lim_3_names_of_any_length_are_refused_before_they_are_remembered(ground: Ground) {
+    let app = App::start(ground).await;
+    let door = app.browser("a").await;
+    let long = "x".repeat(9_000);
+    let doors = [
+        (Door { host: long.clone(), ..door.clone() }, 400),
+        (Door { client: long.clone(), ..door.clone() }, 400),
+        (Door { origin: Some(format!("https://{long}")), ..door.clone() }, 403),
+    ];
+
+    for (door, status) in doors {
+        assert_eq!(app.get(&door, "/multitenant/current").await.status, status);
+    }
+    let house = &app.running.house;
+    assert!(house.app(&"y".repeat(400)).await.unwrap().is_none());
+    assert!(house.tenant_at(&"y".repeat(400)).await.unwrap().is_none());
+    assert!(house.apps_listing(&"y".repeat(400)).await.unwrap().is_empty());
+}
+
+async fn lim_4_long_lists_are_refused_quickly(ground: Ground) {
+    let app = App::start(ground).await;
+    let door = app.native("a").await;
+    let began = std::time::Instant::now();
+    let many: Vec<String> = (0..10_000).map(|at| format!("\"m{at}\":1")).collect();
+    let many = format!("{{{}}}", many.join(","));
+    let list = format!("{{\"refreshToken\":[{}1]}}", "1,".repeat(30_000));
+
+    for body in [many, list] {
+        let request = app.request(&door, Method::POST, "/auth/refresh-tokens");
+        let reply = Reply::of(request.header("content-type", "application/json").body(body)).await;
+        assert!(matches!(reply.status.as_u16(), 413 | 422), "{}", reply.text);
+    }
+    let query = "a=1&".repeat(1_500);
+    let reply = app.get(&door, &format!("/multitenant/current?{query}")).await;
+    assert!((400..500).contains(&reply.status.as_u16()));
+    assert!(began.elapsed().as_secs() < 2, "{:?}", began.elapsed());
+}
+
+async fn lim_5_one_byte_more_than_the_limit_is_too_much(ground: Ground) {
+    let app = App::start(ground).await;
+    let door = app.native("a").await;
+    let body = |length: usize| {
+        let frame = json!({ "refreshToken": "" }).to_string().len();
+        json!({ "refreshToken": "x".repeat(length - frame) }).to_string()
+    };
+    let posted = |length: usize| {
+        let request = app.request(&door, Method::POST, "/auth/refresh-tokens");
+        Reply::of(request.header("content-type", "application/json").body(body(length)))
+    };
+    assert_eq!(
+        (posted(65_536).await.status, posted(65_537).await.status),
+        (401.try_into().unwrap(), 413.try_into().unwrap())
+    );
+
+    let path = "/multitenant/current?";
+    let asked = |length: usize| format!("{path}{}", "x".repeat(length - path.len()));
+    assert_eq!(app.get(&door, &asked(8192)).await.status, 422);
+    assert_eq!(app.get(&door, &asked(8193)).await.status, 413);
+
+    let headed = |length: usize| {
+        let request = app.request(&door, Method::GET, "/multitenant/current");
+        Reply::of(request.header("x-filler", "x".repeat(length)))
+    };
+    assert_eq!(headed(15_000).await.status, 200);
+    let over = headed(16_384).await;
+    assert_eq!((over.status.as_u16(), over.key()), (431, "error.server.headersTooLarge"));
+    assert_eq!(over.headers["content-type"], "application/problem+json");
+    assert_eq!(app.get(&door, "/multitenant/current").await.status, 200);
+}

@@ -1,0 +1,13 @@
+//! Attacks on the gate, tokens, sessions, limits and the wire, named by their ids.
+
+mod input;
+mod keys;
+mod limits;
+mod origins;
+mod refresh;
+mod routes;
+mod sessions;
+mod stale;
+mod tenants;
+mod tokens;
+mod wire;

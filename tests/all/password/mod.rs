@@ -1,0 +1,9 @@
+//! The password way in, from outside: logins, guesses, mailed codes, changes, and the people that they are about.
+
+mod change;
+mod codes;
+mod guesses;
+mod kit;
+mod login;
+mod people;
+mod watch;
