@@ -5,7 +5,7 @@
 //! before has a counter of its own, so that strangers' guesses keep nobody out. Table: `guess_counters`.
 
 pub mod delay;
-mod entity;
+pub mod entity;
 pub mod events;
 pub mod known_device;
 pub mod steps;

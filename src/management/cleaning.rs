@@ -51,7 +51,7 @@ async fn pending_logins(scope: Scope, _: Claimed) -> Outcome {
 
 async fn counted_guesses(scope: Scope, _: Claimed) -> Outcome {
     let than: Timestamp = scope.now() - GUESSES;
-    Ok(all(&scope, "guess_counters", move |conn| Ok(guesses::entity::clean(conn, than, BATCH)?)).await?)
+    Ok(all(&scope, "guess_counters", move |conn| Ok(guesses::clean(conn, than, BATCH)?)).await?)
 }
 
 /// Until nothing is left.

@@ -73,7 +73,7 @@ impl App {
     }
 
     pub async fn with(ground: Ground, config: Config) -> Self {
-        Self::at(ground, config, Clock::settable(START)).await
+        Self::with_clock(ground, config, Clock::settable(START)).await
     }
 
     /// A second node on the same database: the same settings, key and clock.
