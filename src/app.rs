@@ -31,6 +31,11 @@ use crate::identity::{Handler, Route, route, serve};
 use crate::jobs::worker::Worker;
 use crate::management::entity::{canary, set_canary};
 use crate::sessions::flush::Flush;
+<<<<<<< HEAD
+=======
+use books::{Books, Open, Refusals};
+
+>>>>>>> main
 use crate::{audit, auth, development, jobs, management, openapi, sessions, tenancy, tokens, users};
 
 /// Every room's routes: the one list that router, gate and API document are made from.
@@ -50,12 +55,25 @@ pub fn routes() -> Vec<Route> {
     [rooms, described].concat()
 }
 
+<<<<<<< HEAD
 /// Those, and where they may be there the tools of development.
 fn all_routes(house: &House) -> Vec<Route> {
     match development::exists(house.config.environment) {
         true => [routes(), development::routes()].concat(),
         false => routes(),
     }
+=======
+/// Those of this environment: development also has its tools.
+fn routes_of(config: &Config) -> Vec<Route> {
+    let mut all = routes();
+    if development::exists(config.environment) {
+        all.extend(development::controller::routes());
+    }
+    if config.environment.is_development() {
+        all.extend(development::events_pages::routes());
+    }
+    all
+>>>>>>> main
 }
 
 /// Every room's handlers of jobs. A name that stands in none is left alone by this process.
@@ -92,8 +110,13 @@ fn builder(given: &Given) -> Builder {
         .required(SigningKeys)
         .required(Mail)
         .required(Shared)
+<<<<<<< HEAD
         .required(books::Refusals::default())
         .required(books::Books::default())
+=======
+        .required(Books::default())
+        .required(Refusals::default())
+>>>>>>> main
         .required(Listener::default())
         .optional(metrics::Listener::at(given.config.server.metrics_listen));
     if given.config.roles.work {
@@ -330,7 +353,11 @@ impl Component for Api {
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let workers = if house.config.environment == Environment::Test { 1 } else { workers };
         let developing = development::exists(house.config.environment);
+<<<<<<< HEAD
         let routes: Vec<Arc<Route>> = all_routes(&house).into_iter().map(Arc::new).collect();
+=======
+        let routes: Vec<Arc<Route>> = routes_of(&house.config).into_iter().map(Arc::new).collect();
+>>>>>>> main
         let app = move || {
             let (house, watch) = (house.clone(), watch.clone());
             App::new()
@@ -345,7 +372,9 @@ impl Component for Api {
                 .default_service(web::to(move |request| serve::nowhere(house.clone(), request)))
         };
         let server = HttpServer::new(app)
-            .on_connect(|_, data| drop(data.insert(edge::Line::default())))
+            .on_connect(|_, data| {
+                data.insert(edge::Line::default());
+            })
             .workers(workers)
             .disable_signals()
             .client_request_timeout(Duration::from_secs(10))

@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 //! The books: what requests leave behind in memory is written down as time passes, and at the end.
+=======
+//! What requests leave behind in memory, written down by and by.
+>>>>>>> main
 
 use std::time::Duration;
 
@@ -9,6 +13,7 @@ use crate::components::platform::{Cause, Component, Handle};
 use crate::guesses;
 use crate::identity::House;
 
+<<<<<<< HEAD
 /// Refused requests, second by second.
 #[derive(Default)]
 pub struct Books(Option<Keeper>);
@@ -45,6 +50,8 @@ impl Component for Books {
     }
 }
 
+=======
+>>>>>>> main
 /// Writes summed refusals down, once a minute and at the end.
 #[derive(Default)]
 pub struct Refusals {
@@ -88,3 +95,42 @@ impl Component for Refusals {
         Ok(())
     }
 }
+<<<<<<< HEAD
+=======
+
+/// Writes down, second by second, what requests leave behind in memory.
+#[derive(Default)]
+pub struct Books(Option<Keeper>);
+
+/// Whoever makes entries consumes this, and so is stopped before the books are closed.
+#[derive(Clone, Copy, Debug)]
+pub struct Open;
+
+impl Handle for Open {}
+
+impl Component for Books {
+    type Consumes = (House,);
+    type Provides = Open;
+
+    fn name(&self) -> &'static str {
+        "bookkeeping"
+    }
+
+    async fn init(&mut self, (house,): (House,)) -> Result<Open, Cause> {
+        self.0 = Some(Keeper::of(house));
+        Ok(Open)
+    }
+
+    async fn start(&mut self) -> Result<(), Cause> {
+        self.0.iter_mut().for_each(Keeper::begin);
+        Ok(())
+    }
+
+    async fn stop(&mut self) -> Result<(), Cause> {
+        match self.0.take() {
+            Some(keeper) => Ok(keeper.close().await?),
+            None => Ok(()),
+        }
+    }
+}
+>>>>>>> main

@@ -23,7 +23,11 @@ pub fn at_desk<F: Future<Output = Result<ExitCode, Error>>>(
 ) -> Done {
     let given = flags.for_command()?;
     if std::env::var_os("RUST_LOG").is_some() {
+<<<<<<< HEAD
         let recorder = Recorder::shared(0, &given.clock);
+=======
+        let recorder = Recorder::shared(given.config.events.recorder, &given.clock);
+>>>>>>> main
         log::install(&given.config, &given.clock, &recorder);
     }
     up_to_date(&given)?;

@@ -1,4 +1,5 @@
 //! `/_dev`: the landing page, the inbox and the requests of a development server. It exists there and in tests alone.
+//! `/_dev`: the tools of development. They exist there and in tests alone.
 
 pub mod controller;
 pub mod events_pages;

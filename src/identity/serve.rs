@@ -15,7 +15,10 @@ use tracing::Instrument;
 use super::gate;
 use super::house::House;
 use super::route::{Access, Method, Route, Source};
+<<<<<<< HEAD
 use super::scope::Scope;
+=======
+>>>>>>> main
 use super::telling::{self, Known, Telling};
 use crate::base::error::{
     INTERNAL, INVALID, METHOD_NOT_ALLOWED, NOT_FOUND, STALE, TOO_LARGE, UNPARSABLE, UNSUPPORTED_MEDIA_TYPE,
@@ -94,6 +97,7 @@ async fn serve(house: House, route: Arc<Route>, request: HttpRequest, payload: P
     let telling = Telling::begin(&route, id);
     let mut known = Known::nothing(telling.span.clone());
     let carried = AssertUnwindSafe(carry_out(&house, &route, (&request, id), payload, &mut known));
+<<<<<<< HEAD
     let caught = carried.catch_unwind().instrument(telling.span.clone()).await;
     // A panic is told by the hook, in a line of its own.
     let whole = caught.is_ok();
@@ -101,17 +105,35 @@ async fn serve(house: House, route: Arc<Route>, request: HttpRequest, payload: P
     if let Err(error) = &outcome {
         telling::deny(&house, &route, (&request, id), (&known, error));
     }
+=======
+    let (outcome, whole) = match carried.catch_unwind().instrument(telling.span.clone()).await {
+        Ok(outcome) => (outcome, true),
+        // Told by the hook, in a line of its own.
+        Err(_) => (Err(INTERNAL.error()), false),
+    };
+    let mut tenant = known.tenant();
+>>>>>>> main
     let answer = match outcome {
         Ok(answer) => {
             telling.end(answer.status, None);
             answer
         }
         Err(error) => {
+<<<<<<< HEAD
             telling.end(error.status(), Some(&error));
             refused(&error, id)
         }
     };
     let mut response = respond(&house, answer, id, &Reader::of(&request, known.tenant())).await;
+=======
+            let denied = telling::deny(&house, &route, (&request, id), (&known, &error));
+            tenant = tenant.or(denied.instrument(telling.span.clone()).await);
+            telling.end(error.status(), Some(&error));
+            refused(&error, id, &telling)
+        }
+    };
+    let mut response = respond(&house, answer, id, &Reader::of(&request, tenant)).await;
+>>>>>>> main
     if !whole {
         // Half of the request may still be unread.
         response.head_mut().set_connection_type(ConnectionType::Close);
@@ -119,7 +141,15 @@ async fn serve(house: House, route: Arc<Route>, request: HttpRequest, payload: P
     response
 }
 
+<<<<<<< HEAD
 fn refused(error: &Error, id: RequestId) -> Answer {
+=======
+fn refused(error: &Error, id: RequestId, telling: &Telling) -> Answer {
+    // Logged once, here: the only place where it is handled.
+    if let Error::Internal(cause) = error {
+        telling.span.in_scope(|| tracing::error!(%cause, "internal error"));
+    }
+>>>>>>> main
     let answer = problem::answer(error, id);
     // RFC 6749, section 5.2: the challenge names the scheme that the client has to use.
     if error.is(&gate::INVALID_CLIENT) {
@@ -138,6 +168,7 @@ async fn carry_out(
 ) -> Result<Answer> {
     edge::check(request, sizes(house))?;
     let incoming = Incoming::read(request, id, &house.proxies)?;
+<<<<<<< HEAD
     match gate::admit(house, route, incoming.clone(), known).await {
         Ok(scope) => run(house, route, (incoming, scope), (payload, known)).await,
         Err(error) => {
@@ -160,6 +191,9 @@ async fn run(
     (incoming, scope): (Incoming, Scope),
     (payload, known): (Payload, &mut Known),
 ) -> Result<Answer> {
+=======
+    let scope = gate::admit(house, route, incoming.clone(), known).await?;
+>>>>>>> main
     let reading = tracing::debug_span!("input");
     let input = input(house, route, &incoming, payload).instrument(reading).await?;
     match route.run(scope.clone(), input.clone()).await {
@@ -176,6 +210,14 @@ async fn run(
     }
 }
 
+<<<<<<< HEAD
+=======
+fn sizes(house: &House) -> edge::Sizes {
+    let limits = &house.config.limits;
+    edge::Sizes { headers: limits.headers.get(), url: limits.url.get() }
+}
+
+>>>>>>> main
 /// One object out of body or query, and path. The path decides; a member that says otherwise is refused.
 async fn input(house: &House, route: &Route, incoming: &Incoming, payload: Payload) -> Result<Value> {
     let mut members = match (route.source, route.method) {
@@ -292,6 +334,10 @@ fn outside(house: &House, request: &HttpRequest) -> Result<()> {
 /// What no route stands at.
 pub async fn nowhere(house: House, request: HttpRequest) -> HttpResponse {
     let id = RequestId::new();
+<<<<<<< HEAD
+=======
+    Telling::stray(&request, id).end(404, Some(&NOT_FOUND.error()));
+>>>>>>> main
     match outside(&house, &request) {
         Ok(()) => {
             Telling::stray(&request, id).end(404, Some(&NOT_FOUND.error()));

@@ -38,7 +38,16 @@ impl Known {
         self.cause = Some(cause);
     }
 
+<<<<<<< HEAD
     pub fn is_at(&mut self, tenant: Option<TenantId>) {
+=======
+    /// Where the request was let in, or would have been.
+    pub fn tenant(&self) -> Option<TenantId> {
+        self.cause.as_ref().and_then(|cause| cause.tenant)
+    }
+
+    fn is_at(&self, tenant: Option<TenantId>) {
+>>>>>>> main
         if let Some(tenant) = tenant {
             self.span.record("tenant", display(tenant));
         }
@@ -114,19 +123,34 @@ impl Telling {
     }
 }
 
+<<<<<<< HEAD
 /// Notes a refusal for the audit.
 pub fn deny(house: &House, route: &Route, request: (&HttpRequest, RequestId), found: (&Known, &Error)) {
     let ((request, id), (known, error)) = (request, found);
+=======
+/// Notes a refusal for the audit, and tells which tenant it was at.
+pub async fn deny(
+    house: &House,
+    route: &Route,
+    (request, id): (&HttpRequest, RequestId),
+    (known, error): (&Known, &Error),
+) -> Option<TenantId> {
+>>>>>>> main
     let status = error.status();
-    let Ok(incoming) = Incoming::read(request, id, &house.proxies) else { return };
+    let incoming = Incoming::read(request, id, &house.proxies).ok()?;
     known.span.record("address", house.disguise.of(incoming.address));
-    if !denials::matters(status) {
-        return;
-    }
     let cause = match &known.cause {
         Some(cause) => cause.clone(),
         None => stranger(known.tenant, &incoming),
     };
+<<<<<<< HEAD
+=======
+    let tenant = cause.tenant;
+    known.is_at(tenant);
+    if !denials::matters(status) {
+        return tenant;
+    }
+>>>>>>> main
     house.denials.note(Denied {
         at: house.clock.now(),
         cause,
@@ -136,6 +160,7 @@ pub fn deny(house: &House, route: &Route, request: (&HttpRequest, RequestId), fo
         key: error.key(),
         reason: reason(error).unwrap_or(error.key()),
     });
+    tenant
 }
 
 /// Somebody without a credential that holds, at the tenant that they address.
