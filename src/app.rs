@@ -348,7 +348,9 @@ impl Component for Api {
                 .default_service(web::to(move |request| serve::nowhere(house.clone(), request)))
         };
         let server = HttpServer::new(app)
-            .on_connect(|_, data| drop(data.insert(edge::Line::default())))
+            .on_connect(|_, data| {
+                data.insert(edge::Line::default());
+            })
             .workers(workers)
             .disable_signals()
             .client_request_timeout(Duration::from_secs(10))

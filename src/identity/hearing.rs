@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::house::House;
+use crate::components::metrics::names;
 use crate::components::platform::{Cause, Component};
 use crate::db::DbConn;
 use crate::db::tx::Forget;
@@ -84,7 +85,7 @@ fn listen(house: &House, ended: &AtomicBool) {
         if let Err(error) = hear(house, ended, &mut pause) {
             tracing::warn!(%error, "notices of other nodes are not heard; trying again");
         }
-        metrics::gauge!("doorward_listening").set(0.0);
+        metrics::gauge!(names::LISTENING).set(0.0);
         thread::sleep(pause);
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
@@ -100,7 +101,7 @@ fn hear(house: &House, ended: &AtomicBool, pause: &mut Duration) -> Result<(), C
     house.work.notify_waiters();
     house.happened.notify_waiters();
     *pause = FIRST_PAUSE;
-    metrics::gauge!("doorward_listening").set(1.0);
+    metrics::gauge!(names::LISTENING).set(1.0);
     let mut asked = Instant::now();
     while !ended.load(Ordering::SeqCst) {
         take_notice(house, &mut conn)?;

@@ -11,6 +11,7 @@ use super::entity::claim::Taken;
 use super::entity::lease::{self, Ended, Lease};
 use super::{backoff, words};
 use crate::base::Result;
+use crate::components::metrics::names;
 use crate::identity::job::Outcome;
 use crate::identity::{Claimed, Failure, Handler, House, Scope};
 
@@ -83,13 +84,14 @@ fn tell(name: &'static str, ended: &Ended, took: Duration) {
         Ended::HandedBack => ("handedBack", ""),
     };
     tracing::Span::current().record("outcome", outcome);
+    let millis = (took.as_secs_f64() * 100_000.0).round() / 100.0;
     match ended {
-        Ended::Dead { .. } => tracing::error!(name: "job.done", outcome, why, "a job is dead"),
-        Ended::Again { .. } => tracing::warn!(name: "job.done", outcome, why, "a job failed"),
-        Ended::Done | Ended::HandedBack => tracing::info!(name: "job.done", outcome, "a job ended"),
+        Ended::Dead { .. } => tracing::error!(name: "job.done", outcome, why, millis, "a job is dead"),
+        Ended::Again { .. } => tracing::warn!(name: "job.done", outcome, why, millis, "a job failed"),
+        Ended::Done | Ended::HandedBack => tracing::info!(name: "job.done", outcome, millis, "a job ended"),
     }
-    metrics::counter!("doorward_jobs_total", "job" => name, "outcome" => outcome).increment(1);
-    metrics::histogram!("doorward_job_seconds", "job" => name).record(took.as_secs_f64());
+    metrics::counter!(names::JOBS_DONE, "job" => name, "outcome" => outcome).increment(1);
+    metrics::histogram!(names::JOB_SECONDS, "job" => name).record(took.as_secs_f64());
 }
 
 async fn write_down(house: &House, held: Lease, ended: Ended) -> Result<()> {

@@ -13,6 +13,7 @@ use super::entity::claim::{self, Asking, Taken};
 use super::entity::lease::{self, Lease};
 use super::{cron, entity, running};
 use crate::base::{JobId, Result, TenantId};
+use crate::components::metrics::names;
 use crate::components::platform::{Cause, Component};
 use crate::identity::{Handler, House};
 
@@ -281,12 +282,12 @@ impl Crew {
             .await?;
         for state in entity::JobState::ALL {
             let count = counts.iter().find(|(known, _)| known == state).map_or(0, |(_, count)| *count);
-            metrics::gauge!("doorward_jobs", "state" => state.word()).set(count as f64);
+            metrics::gauge!(names::JOBS, "state" => state.word()).set(count as f64);
         }
         let waits = oldest.map_or(Duration::ZERO, |at| now.since(at));
-        metrics::gauge!("doorward_jobs_oldest_due_seconds").set(waits.as_secs_f64());
+        metrics::gauge!(names::JOBS_OLDEST_DUE).set(waits.as_secs_f64());
         let all: i64 = unknown.iter().map(|(_, count)| count).sum();
-        metrics::gauge!("doorward_jobs_unknown").set(all as f64);
+        metrics::gauge!(names::JOBS_UNKNOWN).set(all as f64);
         for (name, count) in unknown {
             if told.len() < TOLD && told.insert(name.clone()) {
                 tracing::warn!(%name, count, "jobs of a name that this version does not know are left alone");

@@ -17,6 +17,12 @@ pub const HASHES_QUEUED: &str = "doorward_hasher_queued";
 pub const DATABASE_WAIT: &str = crate::db::WAIT_SECONDS;
 pub const RECORDER_BYTES: &str = "doorward_recorder_bytes";
 pub const COMPONENT_STATE: &str = "doorward_component_state";
+pub const LISTENING: &str = "doorward_listening";
+pub const JOBS_DONE: &str = "doorward_jobs_total";
+pub const JOB_SECONDS: &str = "doorward_job_seconds";
+pub const JOBS: &str = "doorward_jobs";
+pub const JOBS_OLDEST_DUE: &str = "doorward_jobs_oldest_due_seconds";
+pub const JOBS_UNKNOWN: &str = "doorward_jobs_unknown";
 pub const PANICS: &str = "doorward_panics_total";
 
 /// The help texts. Counters that tell of trouble are there from the start, at nought, so that an alarm on a rise sees
@@ -40,6 +46,12 @@ pub fn describe() {
         COMPONENT_STATE,
         "0 declared, 1 initializing, 2 initialized, 3 starting, 4 started, 5 degraded, 6 draining, 7 stopped, 8 failed."
     );
+    describe_gauge!(LISTENING, "1 while this node hears what other nodes changed.");
+    describe_counter!(JOBS_DONE, "Runs of jobs by name and outcome.");
+    describe_histogram!(JOB_SECONDS, "How long runs of jobs took, in seconds, by name.");
+    describe_gauge!(JOBS, "Jobs by state.");
+    describe_gauge!(JOBS_OLDEST_DUE, "How long the oldest job that is due has waited, in seconds.");
+    describe_gauge!(JOBS_UNKNOWN, "Jobs whose name no room of this program knows.");
     describe_counter!(PANICS, "Panics: each is a fault of this program.");
     for trouble in [PANICS, REFUSALS_LOST, HASHES_REFUSED, REFRESH_AHEAD, REFRESH_REUSE] {
         metrics::counter!(trouble).absolute(0);

@@ -139,7 +139,7 @@ async fn log_2_each_action_leaves_its_record(ground: Ground) {
     let other = app.session(&door, admin.user).await;
     take_role(&app, door.tenant, &admin).await;
 
-    app.post_as(&door, &admin.access, "/session/logout-others", json!({})).await;
+    app.post_as(&door, &admin.access, "/api/v1/session/logout-others", json!({})).await;
     app.get_as(&door, &other.access, "/session/list").await;
     let admin = app.session(&door, admin.user).await;
     app.refresh(&door, "dwr_1_junk").await;
