@@ -1,7 +1,7 @@
 //! The roof: builds the components, mounts every room's routes, and says what this process is.
 
+mod books;
 pub mod owner;
-mod refusals;
 mod welcome;
 
 use std::net::{SocketAddr, TcpListener};
@@ -18,10 +18,11 @@ use crate::components::keys::Keys;
 use crate::components::limiter::Limiter;
 use crate::components::mailer::{Kept, Mailer, Smtp, SmtpSettings, Tls, Transport};
 use crate::components::platform::{Builder, Cause, Component, Handle, Platform, Unsound, Watch};
+use crate::components::recorder::{Disguise, Recorder};
 use crate::components::templates::Templates;
 use crate::components::vault::Vault;
 use crate::components::{Clock, Random};
-use crate::components::{assets, health, limits};
+use crate::components::{assets, health, limits, metrics};
 use crate::db::Db;
 use crate::http::edge;
 use crate::identity::hearing::Listener;
@@ -30,7 +31,9 @@ use crate::identity::{Handler, Route, route, serve};
 use crate::jobs::worker::Worker;
 use crate::management::entity::{canary, set_canary};
 use crate::sessions::flush::Flush;
-use crate::{auth, development, jobs, management, openapi, sessions, tenancy, tokens, users};
+use books::{Books, Open, Refusals};
+
+use crate::{audit, auth, development, jobs, management, openapi, sessions, tenancy, tokens, users};
 
 /// Every room's routes: the one list that router, gate and API document are made from.
 pub fn routes() -> Vec<Route> {
@@ -41,11 +44,24 @@ pub fn routes() -> Vec<Route> {
         auth::password::controller::routes(),
         auth::account::controller::routes(),
         tokens::controller::routes(),
+        audit::controller::routes(),
     ]
     .concat();
     // The document comes last: it describes the others.
     let described = openapi::controller::routes(&rooms);
     [rooms, described].concat()
+}
+
+/// Those of this environment: development also has its tools.
+fn routes_of(config: &Config) -> Vec<Route> {
+    let mut all = routes();
+    if development::exists(config.environment) {
+        all.extend(development::controller::routes());
+    }
+    if config.environment.is_development() {
+        all.extend(development::events_pages::routes());
+    }
+    all
 }
 
 /// Every room's handlers of jobs. A name that stands in none is left alone by this process.
@@ -82,8 +98,10 @@ fn builder(given: &Given) -> Builder {
         .required(SigningKeys)
         .required(Mail)
         .required(Shared)
-        .required(refusals::Refusals::default())
-        .required(Listener::default());
+        .required(Books::default())
+        .required(Refusals::default())
+        .required(Listener::default())
+        .optional(metrics::Listener::at(given.config.server.metrics_listen));
     if given.config.roles.work {
         builder = builder.required(Worker::new(handlers()));
     }
@@ -203,6 +221,8 @@ impl Component for Shared {
         let now = given.clock.clone();
         let limiter = Limiter::new(Arc::new(move || now.now()), limits::classes(&given.config));
         let Given { config, clock, vault } = given;
+        let recorder = Recorder::shared(config.events.recorder, &clock);
+        let disguise = Disguise::new(&vault)?;
         let Post { mailer, templates } = post;
         Ok(House::new(Lent {
             config,
@@ -215,6 +235,8 @@ impl Component for Shared {
             limiter,
             mailer,
             templates,
+            recorder,
+            disguise,
         }))
     }
 }
@@ -289,21 +311,22 @@ impl Api {
 }
 
 impl Component for Api {
-    type Consumes = (House, Watch);
+    type Consumes = (House, Watch, Open);
     type Provides = Listening;
 
     fn name(&self) -> &'static str {
         "api"
     }
 
-    async fn init(&mut self, (house, watch): (House, Watch)) -> Result<Listening, Cause> {
-        let faults = route::faults(&routes());
+    async fn init(&mut self, (house, watch, _): Self::Consumes) -> Result<Listening, Cause> {
+        let faults = route::faults(&routes_of(&house.config));
         if !faults.is_empty() {
             return Err(Error::from(faults).into());
         }
         let listener =
             TcpListener::bind(self.address).map_err(|error| format!("{}: {error}", self.address))?;
         let address = listener.local_addr()?;
+        self.address = address;
         self.bound = Some((listener, house, watch));
         Ok(Listening(address))
     }
@@ -313,11 +336,7 @@ impl Component for Api {
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let workers = if house.config.environment == Environment::Test { 1 } else { workers };
         let developing = development::exists(house.config.environment);
-        let mut routes = routes();
-        if developing {
-            routes.extend(development::controller::routes());
-        }
-        let routes: Vec<Arc<Route>> = routes.into_iter().map(Arc::new).collect();
+        let routes: Vec<Arc<Route>> = routes_of(&house.config).into_iter().map(Arc::new).collect();
         let app = move || {
             let (house, watch) = (house.clone(), watch.clone());
             App::new()
@@ -341,6 +360,7 @@ impl Component for Api {
             .listen(listener)?
             .run();
         self.running = Some(server.handle());
+        tracing::info!(address = self.address.to_string(), "the API listens");
         tokio::spawn(server);
         Ok(())
     }

@@ -15,6 +15,7 @@
 //! | ground | `http/`, then `db/`, then `base/` |
 
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod base;
 pub mod cli;

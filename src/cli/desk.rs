@@ -11,6 +11,7 @@ use super::settings::Flags;
 use crate::app::{self, Given};
 use crate::base::{Email, Error};
 use crate::components::log;
+use crate::components::recorder::Recorder;
 use crate::components::terminal::say;
 use crate::db::{DbConn, is_postgres, migrate};
 use crate::identity::Scope;
@@ -22,7 +23,8 @@ pub fn at_desk<F: Future<Output = Result<ExitCode, Error>>>(
 ) -> Done {
     let given = flags.for_command()?;
     if std::env::var_os("RUST_LOG").is_some() {
-        log::install(&given.config);
+        let recorder = Recorder::shared(given.config.events.recorder, &given.clock);
+        log::install(&given.config, &given.clock, &recorder);
     }
     up_to_date(&given)?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;

@@ -7,6 +7,7 @@ use super::Done;
 use super::settings::{Flags, Roles};
 use crate::app;
 use crate::components::platform::Outcome;
+use crate::components::recorder::Recorder;
 use crate::components::{log, metrics};
 
 /// How long work in progress may take to end, after the pause.
@@ -48,8 +49,9 @@ fn live(flags: &Flags, roles: Roles) -> Done {
 
 fn start(flags: &Flags, roles: Roles) -> Result<Outcome, String> {
     let given = flags.given(roles)?;
-    log::install(&given.config);
     metrics::install().map_err(|error| error.to_string())?;
+    let recorder = Recorder::shared(given.config.events.recorder, &given.clock);
+    log::install(&given.config, &given.clock, &recorder);
     let platform = app::platform(&given).map_err(|unsound| unsound.to_string())?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     let deadline = DEADLINE + given.config.server.drain_pause;

@@ -23,6 +23,7 @@ pub mod pages;
 pub mod platform;
 pub mod post;
 pub mod random;
+pub mod recorder;
 pub mod rotation;
 pub mod sandbox;
 pub mod tally;

@@ -1,12 +1,12 @@
 //! The database handle: bounded access to connections, reads beside each other, writes that are durable when they answer.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::r2d2::{self, ManageConnection, R2D2Connection};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use tokio::sync::Semaphore;
-use tracing::Span;
+use tracing::{Instrument, Span, debug_span};
 
 use super::conn::{DbConn, is_postgres};
 use super::writer::Writer;
@@ -15,6 +15,8 @@ use crate::base::{Error, Result};
 
 /// How long a request waits for a connection before it is told to come back.
 pub(super) const WAIT: Duration = Duration::from_secs(2);
+/// How long work waited for a connection: the histogram's name.
+pub const WAIT_SECONDS: &str = "doorward_database_wait_seconds";
 /// Tries of a write that lost against another one.
 const TRIES: u32 = 4;
 
@@ -95,7 +97,7 @@ impl Db {
         &self,
         run: impl FnOnce(&mut DbConn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.on_pool(run).await.map_err(waited_in_vain)
+        self.on_pool(run).instrument(debug_span!("db.read")).await.map_err(waited_in_vain)
     }
 
     /// One transaction. What it answers is on disk. It may run again from its start when it lost against another
@@ -104,17 +106,20 @@ impl Db {
         &self,
         mut run: impl FnMut(&mut DbConn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let written = match &self.writes {
-            Writes::OneThread(writer) => writer.write(run).await,
-            Writes::Pool => self.on_pool(move |conn| transaction(conn, &mut run)).await,
+        let writing = async {
+            match &self.writes {
+                Writes::OneThread(writer) => writer.write(run).await,
+                Writes::Pool => self.on_pool(move |conn| transaction(conn, &mut run)).await,
+            }
         };
-        written.map_err(waited_in_vain)
+        writing.instrument(debug_span!("db.write")).await.map_err(waited_in_vain)
     }
 
     async fn on_pool<T: Send + 'static>(
         &self,
         run: impl FnOnce(&mut DbConn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        let since = Instant::now();
         let waiting = self.permits.clone().acquire_owned();
         let Ok(Ok(permit)) = tokio::time::timeout(WAIT, waiting).await else {
             return Err(BUSY.retry_after(1));
@@ -125,7 +130,9 @@ impl Db {
             let _permit = permit;
             let _in_span = span.entered();
             let mut conn = pool.get().map_err(|_| BUSY.retry_after(1))?;
-            run(&mut conn)
+            metrics::histogram!(WAIT_SECONDS).record(since.elapsed());
+            // Apart from the wait for a connection.
+            debug_span!("run").in_scope(|| run(&mut conn))
         })
         .await
         .map_err(Error::internal)?

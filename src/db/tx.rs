@@ -77,6 +77,8 @@ pub struct Effects {
     pub forget: Vec<Forget>,
     pub work: bool,
     pub happened: bool,
+    /// Counters that go up by one each: a write that is tried again must not count twice.
+    pub counted: Vec<&'static str>,
 }
 
 pub struct Tx<'c> {
@@ -278,6 +280,11 @@ impl<'c> Tx<'c> {
             self.notify("work")?;
         }
         Ok(work.id)
+    }
+
+    /// Raises a counter once the change is committed.
+    pub fn count(&mut self, counter: &'static str) {
+        self.effects.counted.push(counter);
     }
 
     /// Deciding over a set (the last owner, the last key) needs everybody who decides about it to queue.

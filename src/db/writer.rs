@@ -233,6 +233,7 @@ impl<T: Send, F: FnMut(&mut DbConn) -> Result<T> + Send> Task for Write<T, F> {
         if !self.taken.take() {
             return false;
         }
+        let _running = tracing::debug_span!("run").entered();
         let run = &mut self.run;
         let result = catch_unwind(AssertUnwindSafe(|| run(conn)));
         let result = result.unwrap_or_else(|panic| Err(Error::internal(words_of(panic.as_ref()))));
@@ -242,7 +243,10 @@ impl<T: Send, F: FnMut(&mut DbConn) -> Result<T> + Send> Task for Write<T, F> {
     }
 
     fn answer(self: Box<Self>, lost: Option<&Lost>) {
-        let result = match (self.result, lost) {
+        let Self { result, answer, span, .. } = *self;
+        // Before the caller goes on: a request's record is whole when its answer is out.
+        drop(span);
+        let result = match (result, lost) {
             (Some(Err(error)), _) => Err(error),
             (_, Some(Lost::Busy)) => Err(BUSY.retry_after(1)),
             (_, Some(Lost::Broken(why))) => Err(Error::internal(format!("not committed: {why}"))),
@@ -250,12 +254,12 @@ impl<T: Send, F: FnMut(&mut DbConn) -> Result<T> + Send> Task for Write<T, F> {
             (None, None) => Err(Error::internal("a write was passed over")),
         };
         // The caller may have gone; what was committed stays committed.
-        drop(self.answer.send(result));
+        drop(answer.send(result));
     }
 }
 
 fn words_of(panic: &(dyn Any + Send)) -> String {
-    let words = panic.downcast_ref::<&str>().map(ToString::to_string);
-    let words = words.or_else(|| panic.downcast_ref::<String>().cloned());
-    format!("panic in a write: {}", words.unwrap_or_default())
+    // A formatted message may hold anybody's secret; the hook has told where it was.
+    let words = panic.downcast_ref::<&'static str>().copied();
+    format!("panic in a write: {}", words.unwrap_or("a message that is not shown"))
 }

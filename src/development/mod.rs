@@ -1,6 +1,7 @@
-//! `/_dev`: the landing page and the inbox of a development server. It exists there and in tests alone.
+//! `/_dev`: the tools of development. They exist there and in tests alone.
 
 pub mod controller;
+pub mod events_pages;
 pub mod stream;
 
 use crate::components::config::Environment;

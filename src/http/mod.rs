@@ -5,9 +5,11 @@ pub mod answer;
 pub mod cached;
 pub mod edge;
 pub mod incoming;
+pub mod number;
 pub mod problem;
 pub mod strict;
 
 pub use address::Proxies;
 pub use answer::{Answer, Cookie, Reply, SameSite, WithCookies};
 pub use incoming::Incoming;
+pub use number::Number;

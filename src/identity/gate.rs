@@ -11,6 +11,7 @@ use super::pending::PendingLogin;
 use super::route::{Access, Route, Source};
 use super::scope::{Inner, Scope, Who};
 use super::session::Live;
+use super::telling::Known;
 use super::tenant::Tenant;
 use super::token::{self, INVALID_TOKEN, Kind, MISSING_TOKEN};
 use crate::base::error::UNSUPPORTED_MEDIA_TYPE;
@@ -30,8 +31,9 @@ crate::refusals! {
     NOT_LOCAL = 403 "auth.development.localOnly" "A development server answers on this machine only, and to no proxy.";
 }
 
-/// Lets a request in, as whom it may be; or refuses.
-pub async fn admit(house: &House, route: &Route, incoming: Incoming) -> Result<Scope> {
+/// Lets a request in, as whom it may be; or refuses. What it found out by then stands in `known`.
+#[tracing::instrument(name = "gate", level = "debug", skip_all)]
+pub async fn admit(house: &House, route: &Route, incoming: Incoming, known: &mut Known) -> Result<Scope> {
     house.limiter.spend("address", &limiter::network(incoming.address), 1)?;
     local_only(house, &incoming)?;
     if !is_own_form(route, &incoming) {
@@ -58,20 +60,21 @@ pub async fn admit(house: &House, route: &Route, incoming: Incoming) -> Result<S
         }
         Access::Server => (Who::Server, Some(server(house, &incoming).await?)),
     };
-    if let Some((tenant, _)) = &at {
-        let key = tenant.id.as_bytes().as_slice();
-        house.limiter.spend("tenant", key, 1)?;
+    let (tenant, app) = at.unzip();
+    let scope = Scope::new(Inner { house: house.clone(), incoming, tenant, app, who, causation: None });
+    known.learn(&scope);
+    if let Some(tenant) = &scope.tenant {
+        house.limiter.spend("tenant", tenant.id.as_bytes(), 1)?;
     }
-    if let (Access::Permission(permission), Who::Session(live)) = (route.access, &who)
+    if let (Access::Permission(permission), Who::Session(live)) = (route.access, &scope.who)
         && !live.may(permission)
     {
         return Err(MISSING_PERMISSION.because(permission));
     }
-    let (tenant, app) = at.unzip();
-    if let (true, Some(app)) = (route.cookie, &app) {
-        for_cookies(house, app, &incoming)?;
+    if let (true, Some(app)) = (route.cookie, &scope.app) {
+        for_cookies(house, app, &scope.incoming)?;
     }
-    Ok(Scope::new(Inner { house: house.clone(), incoming, tenant, app, who, causation: None }))
+    Ok(scope)
 }
 
 type At = (Arc<Tenant>, Arc<App>);

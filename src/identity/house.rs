@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::client::App;
+use super::denials::Denials;
 use super::seen::LastSeen;
 use super::session::Live;
 use super::tenant::Tenant;
@@ -21,6 +22,7 @@ use crate::components::keys::Keys;
 use crate::components::limiter::Limiter;
 use crate::components::mailer::Mailer;
 use crate::components::random::Random;
+use crate::components::recorder::{Disguise, Recorder};
 use crate::components::tally::Tally;
 use crate::components::templates::Templates;
 use crate::components::vault::Vault;
@@ -42,6 +44,10 @@ pub struct Inner {
     pub limiter: Limiter,
     pub mailer: Arc<Mailer>,
     pub templates: Arc<Templates>,
+    pub recorder: Recorder,
+    pub disguise: Disguise,
+    /// Refused requests on their way to the audit.
+    pub denials: Denials,
     pub proxies: Proxies,
     /// Rung after a commit that enqueued work, and by notify.
     pub work: Arc<Notify>,
@@ -86,6 +92,8 @@ pub struct Lent {
     pub limiter: Limiter,
     pub mailer: Arc<Mailer>,
     pub templates: Arc<Templates>,
+    pub recorder: Recorder,
+    pub disguise: Disguise,
 }
 
 impl Deref for House {
@@ -110,6 +118,9 @@ impl House {
             limiter: lent.limiter,
             mailer: lent.mailer,
             templates: lent.templates,
+            recorder: lent.recorder,
+            disguise: lent.disguise,
+            denials: Denials::default(),
             work: Arc::default(),
             happened: Arc::default(),
             seen: LastSeen::default(),

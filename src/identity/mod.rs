@@ -1,6 +1,7 @@
 //! Who is asking: tenant, client, user and session rows; a request becomes a `Scope` here.
 
 pub mod client;
+pub mod denials;
 pub mod gate;
 pub mod hearing;
 pub mod house;
@@ -11,6 +12,7 @@ pub mod scope;
 pub mod seen;
 pub mod serve;
 pub mod session;
+pub mod telling;
 pub mod tenant;
 pub mod token;
 pub mod user;

@@ -174,6 +174,9 @@ impl Scope {
         for what in &effects.forget {
             self.house.forget(*what);
         }
+        for counter in &effects.counted {
+            metrics::counter!(*counter).increment(1);
+        }
         if effects.work {
             self.house.work.notify_waiters();
         }

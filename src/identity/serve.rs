@@ -1,22 +1,23 @@
 //! The REST transport: an actix request goes through the gate to a route's event, and its result becomes a response.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, guard};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use serde_json::{Map, Value};
 use tracing::Instrument;
 
 use super::gate;
 use super::house::House;
 use super::route::{Access, Method, Route, Source};
-use super::scope::Scope;
+use super::telling::{self, Known, Telling};
 use crate::base::error::{
-    INVALID, METHOD_NOT_ALLOWED, NOT_FOUND, STALE, TOO_LARGE, UNPARSABLE, UNSUPPORTED_MEDIA_TYPE,
+    INTERNAL, INVALID, METHOD_NOT_ALLOWED, NOT_FOUND, STALE, TOO_LARGE, UNPARSABLE, UNSUPPORTED_MEDIA_TYPE,
 };
 use crate::base::{Error, FieldError, RequestId, Result, TenantId};
 use crate::components::limiter;
@@ -89,44 +90,39 @@ fn allowed(routes: &[Arc<Route>]) -> String {
 
 async fn serve(house: House, route: Arc<Route>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let id = RequestId::new();
-    let began = house.clock.now();
-    let span = tracing::info_span!(
-        "request", request = %id, method = route.method.word(), route = route.path, event = route.name,
-        tenant = tracing::field::Empty, actor = tracing::field::Empty, status = tracing::field::Empty,
-        key = tracing::field::Empty, reason = tracing::field::Empty,
-    );
-    let carried = carry_out(&house, &route, id, &request, payload).instrument(span.clone());
-    let (outcome, tenant) = carried.await;
-    let answer = outcome.unwrap_or_else(|error| refused(&error, id, &span));
-    span.record("status", answer.status);
-    let millis = house.clock.now().since(began).as_secs_f64() * 1000.0;
-    span.in_scope(|| tracing::info!(name: "request.done", status = answer.status, millis, "answered"));
-    metrics::counter!("doorward_requests_total", "event" => route.name, "status" => class(answer.status))
-        .increment(1);
-    metrics::histogram!("doorward_request_seconds", "event" => route.name).record(millis / 1000.0);
-    respond(&house, answer, id, &Reader::of(&request, tenant)).await
-}
-
-fn class(status: u16) -> &'static str {
-    match status {
-        ..300 => "2xx",
-        300..400 => "3xx",
-        400..500 => "4xx",
-        _ => "5xx",
-    }
-}
-
-fn refused(error: &Error, id: RequestId, span: &tracing::Span) -> Answer {
-    span.record("key", error.key());
-    match error {
-        Error::Refused(refused) => {
-            if let Some(reason) = refused.reason {
-                span.record("reason", reason);
-            }
+    let telling = Telling::begin(&route, id);
+    let mut known = Known::nothing(telling.span.clone());
+    let carried = AssertUnwindSafe(carry_out(&house, &route, (&request, id), payload, &mut known));
+    let (outcome, whole) = match carried.catch_unwind().instrument(telling.span.clone()).await {
+        Ok(outcome) => (outcome, true),
+        // Told by the hook, in a line of its own.
+        Err(_) => (Err(INTERNAL.error()), false),
+    };
+    let mut tenant = known.tenant();
+    let answer = match outcome {
+        Ok(answer) => {
+            telling.end(answer.status, None);
+            answer
         }
-        Error::Stale => {}
-        // Logged once, here: the only place where it is handled.
-        Error::Internal(cause) => span.in_scope(|| tracing::error!(%cause, "internal error")),
+        Err(error) => {
+            let denied = telling::deny(&house, &route, (&request, id), (&known, &error));
+            tenant = tenant.or(denied.instrument(telling.span.clone()).await);
+            telling.end(error.status(), Some(&error));
+            refused(&error, id, &telling)
+        }
+    };
+    let mut response = respond(&house, answer, id, &Reader::of(&request, tenant)).await;
+    if !whole {
+        // Half of the request may still be unread.
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
+    response
+}
+
+fn refused(error: &Error, id: RequestId, telling: &Telling) -> Answer {
+    // Logged once, here: the only place where it is handled.
+    if let Error::Internal(cause) = error {
+        telling.span.in_scope(|| tracing::error!(%cause, "internal error"));
     }
     let answer = problem::answer(error, id);
     // RFC 6749, section 5.2: the challenge names the scheme that the client has to use.
@@ -140,43 +136,20 @@ fn refused(error: &Error, id: RequestId, span: &tracing::Span) -> Answer {
 async fn carry_out(
     house: &House,
     route: &Arc<Route>,
-    id: RequestId,
-    request: &HttpRequest,
+    (request, id): (&HttpRequest, RequestId),
     payload: Payload,
-) -> (Result<Answer>, Option<TenantId>) {
-    let incoming =
-        edge::check(request, sizes(house)).and_then(|()| Incoming::read(request, id, &house.proxies));
-    let incoming = match incoming {
-        Ok(incoming) => incoming,
-        Err(error) => return (Err(error), None),
-    };
-    match gate::admit(house, route, incoming.clone()).await {
-        Ok(scope) => {
-            tell(&scope);
-            let tenant = scope.tenant.as_ref().map(|tenant| tenant.id);
-            (run(house, route, (incoming, scope), payload).await, tenant)
-        }
-        Err(error) => (Err(error), gate::addressed(house, &incoming).await),
-    }
-}
-
-fn sizes(house: &House) -> edge::Sizes {
-    let limits = &house.config.limits;
-    edge::Sizes { headers: limits.headers.get(), url: limits.url.get() }
-}
-
-async fn run(
-    house: &House,
-    route: &Arc<Route>,
-    (incoming, scope): (Incoming, Scope),
-    payload: Payload,
+    known: &mut Known,
 ) -> Result<Answer> {
-    let input = input(house, route, &incoming, payload).await?;
+    edge::check(request, sizes(house))?;
+    let incoming = Incoming::read(request, id, &house.proxies)?;
+    let scope = gate::admit(house, route, incoming.clone(), known).await?;
+    let reading = tracing::debug_span!("input");
+    let input = input(house, route, &incoming, payload).instrument(reading).await?;
     match route.run(scope.clone(), input.clone()).await {
         // What the gate saw has moved: once more from the door, from nothing remembered, and then no more.
         Err(Error::Stale) => {
             scope.doubt();
-            let scope = gate::admit(house, route, incoming).await?;
+            let scope = gate::admit(house, route, incoming, known).await?;
             match route.run(scope, input).await {
                 Err(Error::Stale) => Err(STALE.error()),
                 outcome => outcome,
@@ -186,14 +159,9 @@ async fn run(
     }
 }
 
-fn tell(scope: &Scope) {
-    let span = tracing::Span::current();
-    if let Some(tenant) = &scope.tenant {
-        span.record("tenant", tracing::field::display(tenant.id));
-    }
-    if let Some(actor) = scope.cause().actor.id {
-        span.record("actor", tracing::field::display(actor));
-    }
+fn sizes(house: &House) -> edge::Sizes {
+    let limits = &house.config.limits;
+    edge::Sizes { headers: limits.headers.get(), url: limits.url.get() }
 }
 
 /// One object out of body or query, and path. The path decides; a member that says otherwise is refused.
@@ -291,6 +259,7 @@ async fn otherwise(house: House, allowed: String, request: HttpRequest) -> HttpR
     let tenant = house.tenant_at(&host.to_ascii_lowercase()).await.ok().flatten();
     let reader = Reader::of(&request, tenant);
     if request.method() != actix_web::http::Method::OPTIONS {
+        Telling::stray(&request, id).end(405, Some(&METHOD_NOT_ALLOWED.error()));
         let answer = problem::answer(&METHOD_NOT_ALLOWED.error(), id).header("allow", allowed);
         return respond(&house, answer, id, &reader).await;
     }
@@ -311,6 +280,7 @@ fn outside(house: &House, request: &HttpRequest) -> Result<()> {
 /// What no route stands at.
 pub async fn nowhere(house: House, request: HttpRequest) -> HttpResponse {
     let id = RequestId::new();
+    Telling::stray(&request, id).end(404, Some(&NOT_FOUND.error()));
     match outside(&house, &request) {
         Ok(()) => {
             let reader = Reader::of(&request, None);

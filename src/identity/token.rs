@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, Header, Validation};
 use serde_json::Value;
+use tracing::{Instrument, debug_span};
 
 use super::house::House;
 use crate::base::{PendingLoginId, Result, SessionId, SigningKeyId, TenantId, Timestamp, UserId};
@@ -69,6 +70,7 @@ const LONGEST: usize = 4096;
 /// RFC 8725 leaves it to us; clocks of our own nodes are close.
 const LEEWAY_SECONDS: i64 = 5;
 
+#[tracing::instrument(name = "token.sign", level = "debug", skip_all)]
 pub async fn sign(house: &House, kind: Kind, claims: &Claims) -> Result<String> {
     let signer = house.keys.signer(claims.tenant).await?;
     let mut header = Header::new(Algorithm::ES256);
@@ -86,7 +88,8 @@ pub async fn read(house: &House, kind: Kind, token: &str) -> Result<Arc<Verified
     let verified = match house.claims.get(&known) {
         Some(verified) => verified,
         None => {
-            let verified = Arc::new(verify(house, kind, token).await?);
+            let verifying = verify(house, kind, token).instrument(debug_span!("token.verify"));
+            let verified = Arc::new(verifying.await?);
             house.claims.insert(known, verified.clone());
             verified
         }

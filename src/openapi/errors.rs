@@ -19,7 +19,7 @@ use crate::identity::gate::{
 use crate::identity::route::Source;
 use crate::identity::token::{self, EXPIRED_TOKEN, INVALID_TOKEN, MISSING_TOKEN};
 use crate::identity::{Access, Method, Route, serve};
-use crate::{sessions, tokens};
+use crate::{auth, development, jobs, management, sessions, tokens, users};
 
 /// Each file that declares refusals, below `src/`, with what it declares. A test reads the sources to compare.
 pub fn declared() -> Vec<(&'static str, &'static [&'static Refusal])> {
@@ -28,8 +28,18 @@ pub fn declared() -> Vec<(&'static str, &'static [&'static Refusal])> {
         ("components/sandbox.rs", sandbox::ALL),
         ("identity/gate.rs", gate::ALL),
         ("identity/token.rs", token::ALL),
+        ("jobs/events.rs", jobs::events::ALL),
         ("sessions/events.rs", sessions::events::ALL),
+        ("sessions/switch.rs", sessions::switch::ALL),
         ("tokens/events.rs", tokens::events::ALL),
+        ("management/events/mod.rs", management::events::ALL),
+        ("management/events/keys.rs", management::events::keys::ALL),
+        ("management/events/people.rs", management::events::people::ALL),
+        ("management/events/tenants.rs", management::events::tenants::ALL),
+        ("users/events/mod.rs", users::events::ALL),
+        ("auth/account/events/mod.rs", auth::account::events::ALL),
+        ("auth/password/events/mod.rs", auth::password::events::ALL),
+        ("development/controller.rs", development::controller::ALL),
     ]
 }
 

@@ -57,6 +57,7 @@ pub struct Sessions {
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ListedSession")]
 pub struct Listed {
     pub session_id: SessionId,
     pub is_current_session: bool,

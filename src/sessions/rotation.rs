@@ -5,6 +5,7 @@ use serde_json::json;
 use super::refresh_token::Presented;
 use super::{entity, notices, steps};
 use crate::base::{HashedToken, Result};
+use crate::components::metrics::names;
 use crate::db::tx::{Audit, Tx};
 use crate::identity::{Client, House, Live, Session};
 
@@ -76,14 +77,14 @@ fn advance(tx: &mut Tx, session: &Session, key: Option<&HashedToken>) -> Result<
 /// A good MAC over a generation that never was: the database is older than its own tokens.
 fn ahead(tx: &mut Tx, session: &Session) -> Result<Rotation> {
     tracing::error!(session = %session.id, "a refresh token is ahead of its session: was an old database restored?");
-    metrics::counter!("doorward_refresh_ahead_total").increment(1);
+    metrics::counter!(names::REFRESH_AHEAD).increment(1);
     tx.audit(Audit::refused("session.refresh", "ahead").of("session", session.id))?;
     Ok(Rotation::Ended("ahead"))
 }
 
 /// REF-2: a spent token came back. One of its two holders is not the one it was given to, and nobody can tell which.
 fn reused(tx: &mut Tx, house: &House, session: &Session) -> Result<Rotation> {
-    metrics::counter!("doorward_refresh_reuse_total").increment(1);
+    metrics::counter!(names::REFRESH_REUSE).increment(1);
     tx.audit(
         Audit::refused("session.refresh", "reused")
             .of("session", session.id)

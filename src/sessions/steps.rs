@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 use super::device::Device;
 use super::entity::{self, DeviceRow, End};
 use crate::base::{DeviceId, Result, SessionId, TenantId, Timestamp, UserId};
+use crate::components::metrics::names;
 use crate::components::vault::{Place, Vault};
 use crate::db::tx::{Audit, Forget, Happened, Tx};
 use crate::db::{Json, tx::Cause};
@@ -40,6 +41,7 @@ pub fn start(tx: &mut Tx, house: &House, app: &App, start: Start) -> Result<Star
         entity::keep_device(tx.conn, &device_row(&session, device, tx.now))?;
     }
     User::logged_in(tx.conn, start.user, tx.now)?;
+    tx.count(names::SESSIONS_STARTED);
     tx.audit(Audit::success("session.start").of("session", session.id).with(
         json!({ "loginType": start.login_type, "factors": start.factors.methods, "user": start.user }),
     ))?;

@@ -23,6 +23,7 @@ pub struct Current {
 
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ShownTenant")]
 pub struct Shown {
     id: TenantId,
     name: String,

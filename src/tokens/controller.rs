@@ -86,6 +86,7 @@ fn public(scope: &Scope, body: &impl Serialize) -> Result<Answer> {
 
 /// Unknown members pass: RFC 7662, section 2.1, lets the protocol grow by them.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "IntrospectionRequest")]
 struct Asked {
     token: PlainToken,
     /// Taken and not needed: we know our own tokens.

@@ -113,6 +113,7 @@ fn wrong(path: &str, key: &'static str, detail: &'static str) -> Error {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(rename = "UserList")]
 pub struct List {
     #[serde(default)]
     search: Searched,

@@ -25,5 +25,6 @@ mod password;
 mod recipes;
 mod refresh;
 mod switch;
+mod telling;
 mod tokens;
 mod walk;

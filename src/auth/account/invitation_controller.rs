@@ -53,6 +53,7 @@ pub struct Created {
 
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ShownInvitation")]
 pub struct Shown {
     id: InvitationId,
     email: String,
@@ -82,6 +83,7 @@ async fn create(scope: Scope, body: Create) -> Result<Created> {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(rename = "InvitationList")]
 pub struct List {
     after: Option<InvitationId>,
     /// 1 to 100; 10 if absent.
@@ -89,6 +91,7 @@ pub struct List {
 }
 
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ListedInvitations")]
 pub struct Listed {
     invitations: Vec<Shown>,
     next: Option<InvitationId>,

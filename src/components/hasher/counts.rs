@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use metrics::{counter, gauge};
 
+use crate::components::metrics::names;
+
 /// Read by tests and `doctor`; the same numbers go to the metrics.
 #[derive(Default)]
 pub struct Counts {
@@ -40,23 +42,23 @@ impl Counts {
     }
 
     pub(super) fn begin(&self) {
-        gauge!("doorward_hasher_in_flight").set(as_float(self.in_flight.fetch_add(1, Ordering::SeqCst) + 1));
+        gauge!(names::HASHES_IN_FLIGHT).set(as_float(self.in_flight.fetch_add(1, Ordering::SeqCst) + 1));
     }
 
     pub(super) fn end(&self) {
         self.done.fetch_add(1, Ordering::SeqCst);
-        counter!("doorward_hasher_hashes_total").increment(1);
-        gauge!("doorward_hasher_in_flight").set(as_float(self.in_flight.fetch_sub(1, Ordering::SeqCst) - 1));
+        counter!(names::HASHES).increment(1);
+        gauge!(names::HASHES_IN_FLIGHT).set(as_float(self.in_flight.fetch_sub(1, Ordering::SeqCst) - 1));
     }
 
     pub(super) fn refuse(&self) {
         self.refused.fetch_add(1, Ordering::SeqCst);
-        counter!("doorward_hasher_refused_total").increment(1);
+        counter!(names::HASHES_REFUSED).increment(1);
     }
 
     pub(super) fn queue_is(&self, length: usize) {
         self.queued.store(length as u64, Ordering::SeqCst);
-        gauge!("doorward_hasher_queued").set(as_float(length as u64));
+        gauge!(names::HASHES_QUEUED).set(as_float(length as u64));
     }
 
     pub(super) fn keep(&self, before: usize, after: usize) {

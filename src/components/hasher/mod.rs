@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::rand;
+use tracing::{Instrument, debug_span};
 
 use crate::base::{Error, Password, Result, TenantId};
 
@@ -89,7 +90,8 @@ impl Hasher {
     pub async fn hash(&self, tenant: Option<TenantId>, password: &Password) -> Result<String> {
         let argon = Argon::fresh(self.0.cost, random()?);
         let secret = self.0.peppers.season(password);
-        let phc = self.0.pool.run(tenant, move |bench| argon.hash(secret.as_slice(), bench)).await??;
+        let hashing = self.0.pool.run(tenant, move |bench| argon.hash(secret.as_slice(), bench));
+        let phc = hashing.instrument(debug_span!("hash")).await??;
         Ok(self.0.peppers.wrap(phc))
     }
 
@@ -124,7 +126,7 @@ impl Hasher {
             }
             (matches, took)
         };
-        let (matches, took) = inner.pool.run(tenant, work).await?;
+        let (matches, took) = inner.pool.run(tenant, work).instrument(debug_span!("hash.verify")).await?;
         let matches = matches && known;
         Ok(Verdict { matches, rehash: matches && rehash, took })
     }

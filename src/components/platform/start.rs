@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -32,8 +33,12 @@ impl Platform {
     /// Initialises every component and then starts every component. If a required one fails, what had come up
     /// is stopped again, in reverse.
     pub async fn start(&self) -> Result<(), NotStarted> {
+        let began = Instant::now();
         match self.house.rise().await {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.house.tell_risen(began.elapsed());
+                Ok(())
+            }
             Err(mut failure) => {
                 failure.stopped = self.house.fall().await.stopped;
                 Err(failure)
@@ -46,6 +51,13 @@ impl House {
     async fn rise(self: &Arc<Self>) -> Result<(), NotStarted> {
         self.everywhere(Step::Init).await?;
         self.everywhere(Step::Start).await
+    }
+
+    /// One line for all of them; what did not come up has been told.
+    fn tell_risen(&self, took: Duration) {
+        let up = self.nodes.iter().filter(|node| node.runs.load(Ordering::SeqCst)).map(|node| node.name);
+        let names: Vec<_> = up.collect();
+        tracing::info!("started in {} ms: {}", took.as_millis(), names.join(", "));
     }
 
     /// A component's turn comes when all its providers are through. On the first error the others are dropped.

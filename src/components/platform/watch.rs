@@ -14,6 +14,7 @@ use super::node::{Lent, Node, message_of};
 use super::{Cause, Health, Platform};
 use crate::base::Timestamp;
 use crate::components::Clock;
+use crate::components::metrics::names;
 
 /// For the component that answers questions about the others. Clones look at the same platform.
 #[derive(Clone)]
@@ -135,12 +136,12 @@ impl House {
         if !may(standing.state) || (standing.state == state && standing.cause == cause) {
             return;
         }
-        metrics::gauge!("doorward_component_state", "component" => node.name).set(f64::from(state as u8));
+        metrics::gauge!(names::COMPONENT_STATE, "component" => node.name).set(f64::from(state as u8));
         let (component, reason) = (node.name, cause.as_deref());
         match state {
             State::Failed => tracing::error!(component, ?state, cause = reason, "component state"),
             State::Degraded => tracing::warn!(component, ?state, cause = reason, "component state"),
-            _ => tracing::info!(component, ?state, cause = reason, "component state"),
+            _ => tracing::debug!(component, ?state, cause = reason, "component state"),
         }
         *standing = Standing { state, cause, since: self.clock.now() };
     }

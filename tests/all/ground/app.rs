@@ -54,6 +54,7 @@ pub const SECRET: &str = "a-backend-secret-of-this-test-and-no-other";
 pub fn config(ground: &Ground) -> Config {
     let mut config = Config::defaults(Environment::Test);
     config.server.listen = "127.0.0.1:0".parse().unwrap();
+    config.server.metrics_listen = "127.0.0.1:0".parse().unwrap();
     config.database.url = ground.url().into();
     config.hashing.memory_kib = 64.try_into().unwrap();
     config.hashing.passes = 1.try_into().unwrap();

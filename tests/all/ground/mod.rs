@@ -13,6 +13,7 @@ mod postgres;
 pub mod smtp;
 mod smtp_talk;
 mod sound;
+pub mod spawned;
 mod sqlite;
 pub mod work;
 

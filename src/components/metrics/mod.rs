@@ -2,6 +2,8 @@
 //!
 //! A label is never keyed by what callers choose (tenant, path, agent, address): each value is kept for ever.
 
+pub mod names;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -51,6 +53,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         return Ok(recorder.clone());
     }
     let recorder = PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?;
+    names::describe();
     Ok(installed.insert(recorder).clone())
 }
 
@@ -88,7 +91,7 @@ impl Component for Listener {
 
     async fn start(&mut self) -> Result<(), Cause> {
         if let (Some(metrics), Some(bound)) = (&self.metrics, self.bound.take()) {
-            tracing::info!(address = %metrics.address, "metrics listen");
+            tracing::debug!(address = %metrics.address, "metrics listen");
             let task = tokio::spawn(serve(bound, metrics.recorder.clone()));
             *metrics.serving() = Some(task);
         }

@@ -1,0 +1,128 @@
+//! `/_dev/events`: the last requests and jobs of this process, one as a waterfall, and all as JSON.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::base::error::NOT_FOUND;
+use crate::base::{RequestId, Result};
+use crate::components::pages::development::{self as pages, Bar, Request};
+use crate::components::pages::{HEADERS, Rendered};
+use crate::components::recorder::{Step, Tree};
+use crate::http::answer::Content;
+use crate::http::{Answer, Number};
+use crate::identity::{Access, Method, Nothing, Route, Scope};
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::Get, "/_dev/events", Access::Open, list)
+            .named("development.list", "The last requests and jobs.")
+            .hidden(),
+        Route::new(Method::Get, "/_dev/events.json", Access::Open, feed)
+            .named(
+                "development.feed",
+                "Requests and jobs after a number; waits for the next one if asked to.",
+            )
+            .hidden(),
+        Route::new(Method::Get, "/_dev/events/{id}", Access::Open, one)
+            .named("development.one", "One request or job as a waterfall.")
+            .hidden(),
+    ]
+}
+
+const SHOWN: usize = 300;
+/// Shorter than a stop may take: whoever waits asks again.
+const PATIENCE: u64 = 10;
+
+async fn list(scope: Scope, _: Nothing) -> Result<Answer> {
+    let requests: Vec<_> = scope.house.recorder.latest(SHOWN).iter().map(|tree| summary(tree)).collect();
+    Ok(page(pages::requests(&scope.house.templates, &requests)?))
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct One {
+    id: RequestId,
+}
+
+async fn one(scope: Scope, asked: One) -> Result<Answer> {
+    let tree = scope.house.recorder.find(asked.id).ok_or_else(|| NOT_FOUND.error())?;
+    let bars: Vec<_> = bars(&tree);
+    Ok(page(pages::request(&scope.house.templates, &summary(&tree), &bars)?))
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct After {
+    after: Option<Number>,
+    /// Seconds to wait while there is nothing new; ten at most.
+    wait: Option<Number>,
+}
+
+async fn feed(scope: Scope, asked: After) -> Result<Answer> {
+    let after = asked.after.map_or(0, |number| number.0);
+    let patience = Duration::from_secs(asked.wait.map_or(0, |seconds| seconds.0.min(PATIENCE)));
+    let trees = scope.house.recorder.wait(after, patience).await;
+    let last = trees.last().map_or(after, |tree| tree.number);
+    let events: Vec<_> = trees.iter().map(|tree| tree.json()).collect();
+    Ok(Answer::new(200, Content::Json(json!({ "events": events, "next": last }))))
+}
+
+fn page(rendered: Rendered) -> Answer {
+    let answer = Answer::html(200, rendered.html).header("content-security-policy", rendered.policy);
+    // The media type stands in the answer already.
+    HEADERS.iter().skip(1).fold(answer, |answer, (name, value)| match *name {
+        "Cache-Control" => answer.header("cache-control", *value),
+        "Vary" => answer.header("vary", *value),
+        _ => answer,
+    })
+}
+
+fn summary(tree: &Tree) -> Request {
+    let says = |name: &str| tree.says(name).map(ToString::to_string);
+    let is_job = tree.kind() == "job";
+    Request {
+        id: tree.id().map(|id| id.to_string()).unwrap_or_default(),
+        at: tree.at,
+        method: says("method").unwrap_or_else(|| if is_job { "JOB".into() } else { String::new() }),
+        path: says("route").or_else(|| says("event")).unwrap_or_default(),
+        status: says("status").and_then(|status| status.parse().ok()).unwrap_or(
+            match says("outcome").as_deref() {
+                Some("failed") => 500,
+                _ => 200,
+            },
+        ),
+        took: tree.took(),
+        tenant: says("tenant"),
+        refusal: refusal(tree),
+    }
+}
+
+/// The reason, which callers are not told, behind the key, which they are.
+fn refusal(tree: &Tree) -> Option<String> {
+    let key = tree.says("key")?;
+    match tree.says("reason") {
+        Some(reason) => Some(format!("{key} ({reason})")),
+        None => Some(key.to_string()),
+    }
+}
+
+fn bars(tree: &Tree) -> Vec<Bar> {
+    let (steps, refusal) = (tree.steps(), refusal(tree));
+    let event = tree.says("event").map(ToString::to_string);
+    // Who refused: the event, or the gate before it.
+    let by = |step: &Step<'_>| Some(step.name) == event.as_deref();
+    let at =
+        steps.iter().position(by).or_else(|| steps.iter().position(|step| step.name == "gate")).unwrap_or(0);
+    let bar = |(number, step): (usize, &Step<'_>)| Bar {
+        name: step.name.to_owned(),
+        depth: step.depth,
+        offset: step.offset,
+        took: step.took,
+        refusal: refusal.clone().filter(|_| number == at),
+        fields: step.fields.iter().map(|(name, value)| ((*name).to_owned(), value.to_string())).collect(),
+    };
+    steps.iter().enumerate().map(bar).collect()
+}

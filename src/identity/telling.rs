@@ -1,0 +1,168 @@
+//! What is told of each request: a span for the recorder, a line in the log, numbers, and a record if it was refused.
+
+use std::time::Instant;
+
+use actix_web::HttpRequest;
+use tracing::Span;
+use tracing::field::{Empty, display};
+
+use super::denials::{self, Denied};
+use super::gate;
+use super::house::House;
+use super::route::Route;
+use super::scope::Scope;
+use crate::base::{Error, RequestId, TenantId};
+use crate::components::limiter::network;
+use crate::components::metrics::names;
+use crate::db::tx::{Actor, Cause};
+use crate::http::Incoming;
+
+/// What the gate found out, also when it then refused.
+pub struct Known {
+    /// The request's own.
+    span: Span,
+    cause: Option<Cause>,
+}
+
+impl Known {
+    pub fn nothing(span: Span) -> Self {
+        Self { span, cause: None }
+    }
+
+    pub fn learn(&mut self, scope: &Scope) {
+        let cause = scope.cause();
+        self.is_at(cause.tenant);
+        if let Some(actor) = cause.actor.id {
+            self.span.record("actor", display(actor));
+        }
+        self.cause = Some(cause);
+    }
+
+    /// Where the request was let in, or would have been.
+    pub fn tenant(&self) -> Option<TenantId> {
+        self.cause.as_ref().and_then(|cause| cause.tenant)
+    }
+
+    fn is_at(&self, tenant: Option<TenantId>) {
+        if let Some(tenant) = tenant {
+            self.span.record("tenant", display(tenant));
+        }
+    }
+}
+
+/// One request from its first to its last moment.
+pub struct Telling {
+    pub span: Span,
+    began: Instant,
+    event: &'static str,
+    /// A tool of development asks every few seconds.
+    quiet: bool,
+}
+
+impl Telling {
+    pub fn begin(route: &Route, id: RequestId) -> Self {
+        Self::named((route.method.word(), route.path, route.name), id)
+    }
+
+    /// A request that no route takes. Its path is not told: it may hold anything.
+    pub fn stray(request: &HttpRequest, id: RequestId) -> Self {
+        let method = match request.method().as_str() {
+            "GET" => "GET",
+            "HEAD" => "HEAD",
+            "POST" => "POST",
+            _ => "OTHER",
+        };
+        Self::named((method, "*", "router.nowhere"), id)
+    }
+
+    fn named((method, path, event): (&'static str, &'static str, &'static str), id: RequestId) -> Self {
+        // An error's level, so that no filter of the log takes the request away from the lines inside it.
+        let span = tracing::error_span!(
+            "request", request = %id, method, route = path, event,
+            tenant = Empty, actor = Empty, outcome = Empty, status = Empty, key = Empty, reason = Empty,
+            address = Empty,
+        );
+        Self { span, began: Instant::now(), event, quiet: path.starts_with("/_dev") }
+    }
+
+    pub fn end(&self, status: u16, error: Option<&Error>) {
+        let outcome = match (status, error) {
+            (500.., _) => "failed",
+            (_, Some(_)) => "refused",
+            _ => "ok",
+        };
+        self.span.record("outcome", outcome).record("status", status);
+        if let Some(error) = error {
+            self.span.record("key", error.key());
+            metrics::counter!(names::REFUSALS, "key" => error.key()).increment(1);
+        }
+        if let Some(reason) = error.and_then(reason) {
+            self.span.record("reason", reason);
+        }
+        let took = self.began.elapsed().as_secs_f64();
+        let millis = (took * 100_000.0).round() / 100.0;
+        self.span.in_scope(|| match self.quiet {
+            true => tracing::debug!(millis, "answered"),
+            false => tracing::info!(millis, "answered"),
+        });
+        metrics::counter!(names::REQUESTS, "event" => self.event, "status" => class(status)).increment(1);
+        metrics::histogram!(names::REQUEST_SECONDS, "event" => self.event).record(took);
+    }
+}
+
+/// Notes a refusal for the audit, and tells which tenant it was at.
+pub async fn deny(
+    house: &House,
+    route: &Route,
+    (request, id): (&HttpRequest, RequestId),
+    (known, error): (&Known, &Error),
+) -> Option<TenantId> {
+    let status = error.status();
+    let incoming = Incoming::read(request, id, &house.proxies).ok()?;
+    known.span.record("address", house.disguise.of(incoming.address));
+    let cause = match &known.cause {
+        Some(cause) => cause.clone(),
+        None => stranger(house, &incoming).await,
+    };
+    let tenant = cause.tenant;
+    known.is_at(tenant);
+    if !denials::matters(status) {
+        return tenant;
+    }
+    house.denials.note(Denied {
+        at: house.clock.now(),
+        cause,
+        network: network(incoming.address),
+        action: route.name,
+        status,
+        key: error.key(),
+        reason: reason(error).unwrap_or(error.key()),
+    });
+    tenant
+}
+
+/// Somebody without a credential that holds, at the tenant that they address.
+async fn stranger(house: &House, incoming: &Incoming) -> Cause {
+    Cause {
+        tenant: gate::addressed(house, incoming).await,
+        actor: Actor::NOBODY,
+        session: None,
+        request: Some(incoming.request.0),
+        causation: None,
+        address: Some(incoming.address.to_string()),
+        user_agent: incoming.user_agent.clone(),
+    }
+}
+
+fn reason(error: &Error) -> Option<&'static str> {
+    if let Error::Refused(refused) = error { refused.reason } else { None }
+}
+
+fn class(status: u16) -> &'static str {
+    match status {
+        ..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        _ => "5xx",
+    }
+}
