@@ -11,6 +11,7 @@ const SENTENCES: &[(&str, &str)] = &[
     ("environment", "development, test, acceptance or production. Better said by DOORWARD_ENV."),
     ("server.listen", "Where the API answers."),
     ("server.metrics_listen", "Where metrics are shown; never on the address of the API."),
+    ("server.docs", "Show the API's documentation at /docs."),
     ("server.public_url", "The instance's own address. Required outside development and test."),
     (
         "server.drain_pause",
@@ -65,6 +66,8 @@ const SENTENCES: &[(&str, &str)] = &[
     ("limits.sign_ups_per_address_per_hour", "Sign-ups from one address."),
     ("limits.mails_per_address_per_hour", "Mails that strangers can cause to one mail address."),
     ("limits.mails_per_tenant_per_day", "Mails that strangers can cause in one tenant."),
+    ("limits.guesses_per_address_per_minute", "Logins and codes that are tried from one address."),
+    ("limits.guesses_per_tenant_per_minute", "Logins and codes that are tried in one tenant."),
     ("guesses.delay_from", "Wrong passwords in a row after which each next one waits."),
     ("guesses.at_most", "Wrong passwords in a row after which none is looked at."),
     ("proxies.trusted", "Networks of your proxies. Forwarded headers count from these alone."),

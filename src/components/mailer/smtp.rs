@@ -7,6 +7,7 @@ use lettre::transport::smtp::client::{Tls as Wire, TlsParameters};
 use lettre::transport::smtp::{AsyncSmtpTransportBuilder, Error as SmtpError, PoolConfig};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use secrecy::ExposeSecret;
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::{Outcome, SmtpSettings, Tls};
@@ -20,27 +21,34 @@ const IDLE: Duration = Duration::from_secs(20);
 const POOLED: u32 = 4;
 
 pub struct Smtp {
+    connections: Option<Both>,
+    timeout: Duration,
+    /// lettre hangs up from its destructor, on a task of its own: whoever drops the last handle must stand in a runtime.
+    runtime: Handle,
+}
+
+#[derive(Clone)]
+struct Both {
     pooled: Connections,
     fresh: Connections,
-    timeout: Duration,
 }
 
 impl Smtp {
     pub fn new(settings: &SmtpSettings) -> Result<Self> {
         let kept = PoolConfig::new().max_size(POOLED).idle_timeout(IDLE);
         let unkept = PoolConfig::new().max_size(0).idle_timeout(IDLE);
-        Ok(Self {
-            pooled: builder(settings)?.pool_config(kept).build(),
-            fresh: builder(settings)?.pool_config(unkept).build(),
-            timeout: settings.timeout,
-        })
+        let pooled = builder(settings)?.pool_config(kept).build();
+        let fresh = builder(settings)?.pool_config(unkept).build();
+        let runtime = Handle::try_current().map_err(Error::internal)?;
+        Ok(Self { connections: Some(Both { pooled, fresh }), timeout: settings.timeout, runtime })
     }
 
     pub async fn send(&self, mail: Message) -> Outcome {
         let bytes = mail.formatted();
+        let Some(Both { pooled, fresh }) = &self.connections else { return Outcome::Delayed("stopped".into()) };
         let sent = async {
-            match self.pooled.send_raw(mail.envelope(), &bytes).await {
-                Err(error) if hung_up(&error) => self.fresh.send_raw(mail.envelope(), &bytes).await,
+            match pooled.send_raw(mail.envelope(), &bytes).await {
+                Err(error) if hung_up(&error) => fresh.send_raw(mail.envelope(), &bytes).await,
                 answer => answer,
             }
         };
@@ -53,12 +61,20 @@ impl Smtp {
     }
 
     pub async fn check(&self) -> Result<()> {
-        match timeout(self.timeout, self.fresh.test_connection()).await {
+        let Some(Both { fresh, .. }) = &self.connections else { return Err(Error::internal("stopped")) };
+        match timeout(self.timeout, fresh.test_connection()).await {
             Ok(Ok(true)) => Ok(()),
             Ok(Ok(false)) => Err(Error::internal("the mail server does not answer NOOP")),
             Ok(Err(error)) => Err(Error::internal(words(&error))),
             Err(_) => Err(Error::internal(format!("no answer within {} s", self.timeout.as_secs()))),
         }
+    }
+}
+
+impl Drop for Smtp {
+    fn drop(&mut self) {
+        let _inside = self.runtime.enter();
+        drop(self.connections.take());
     }
 }
 

@@ -131,7 +131,10 @@ impl App {
         let mut conn = self.ground.connect();
         diesel::update(users::table.find(user)).set(set).execute(&mut conn).unwrap();
         let theirs = diesel::update(sessions::table.filter(sessions::user_id.eq(user)));
-        theirs.set(sessions::revoked_at.eq(at)).execute(&mut conn).unwrap();
+        theirs
+            .set((sessions::revoked_at.eq(at), sessions::revoked_reason.eq("disabled")))
+            .execute(&mut conn)
+            .unwrap();
     }
 
     pub fn demand_code(&self, user: UserId) {
