@@ -9,15 +9,8 @@ use crate::base::{JobId, TenantId, Timestamp};
 use crate::db::schema::{job_pauses, jobs, tenants};
 use crate::db::{BothDsl, DbConn, Locked, columns};
 
-/// Its worker let the lease run out: it is taken over, by whoever comes.
-macro_rules! orphaned {
-    ($now:expr) => {
-        jobs::state
-            .eq(JobState::Running)
-            .and(jobs::leased_until.is_not_null())
-            .and(jobs::leased_until.assume_not_null().lt($now))
-    };
-}
+/// Leases looked after at one claim.
+const RECOVERED: i64 = 100;
 
 /// Who asks for how much.
 #[derive(Debug, Clone)]
@@ -44,7 +37,7 @@ pub struct Taken {
 
 /// Claims in one transaction. First everybody up to the share, then whoever comes first for the places left.
 pub fn claim(conn: &mut DbConn, asking: &Asking) -> QueryResult<Vec<Taken>> {
-    bury(conn, asking)?;
+    recover(conn, asking)?;
     let mut picked: Vec<JobId> = Vec::new();
     let mut held = asking.held.clone();
     loop {
@@ -77,16 +70,15 @@ pub fn claim(conn: &mut DbConn, asking: &Asking) -> QueryResult<Vec<Taken>> {
 
 type Due = Vec<(JobId, Option<TenantId>)>;
 
-/// The one order: priority, time, id. Rows that another worker is taking at this moment are left to it.
+/// The one order: priority, time, id, which is also an index's, so that a long queue costs no more than a short one. Rows that another worker is taking at this moment are left to it.
 fn due(conn: &mut DbConn, asking: &Asking, picked: &[JobId], full: &BTreeSet<TenantId>) -> QueryResult<Due> {
     let open = tenants::table
         .filter(tenants::suspended_at.is_null().and(tenants::deleted_at.is_null()))
         .select(tenants::id);
-    let waits = jobs::state.eq(JobState::Queued).and(jobs::scheduled_at.le(asking.now));
     let full: Vec<TenantId> = full.iter().copied().collect();
     let tenant = jobs::tenant_id.assume_not_null();
     let query = jobs::table
-        .filter(waits.or(orphaned!(asking.now)))
+        .filter(jobs::state.eq(JobState::Queued).and(jobs::scheduled_at.le(asking.now)))
         .filter(jobs::name.eq_any(asking.names.clone()))
         .filter(jobs::name.ne_all(job_pauses::table.select(job_pauses::name)))
         .filter(jobs::tenant_id.is_null().or(tenant.eq_any(open).and(tenant.ne_all(full))))
@@ -97,25 +89,33 @@ fn due(conn: &mut DbConn, asking: &Asking, picked: &[JobId], full: &BTreeSet<Ten
     Locked::skipping(query).both().load(conn)
 }
 
-/// A job that takes its worker down with it has had its attempts too.
-fn bury(conn: &mut DbConn, asking: &Asking) -> QueryResult<usize> {
-    let spent = jobs::table
+/// Leases that ran out: their jobs are due again, for whoever comes. One that took its worker down with it at every
+/// attempt has had its attempts.
+fn recover(conn: &mut DbConn, asking: &Asking) -> QueryResult<()> {
+    let lost = jobs::table
+        .filter(jobs::state.eq(JobState::Running))
+        .filter(jobs::leased_until.is_not_null().and(jobs::leased_until.assume_not_null().lt(asking.now)))
         .filter(jobs::name.eq_any(asking.names.clone()))
-        .filter(orphaned!(asking.now))
-        .filter(jobs::retry_count.ge(jobs::max_attempts))
         .filter(jobs::id.ne_all(asking.running.clone()))
-        .select(jobs::id);
-    let ids: Vec<JobId> = Locked::skipping(spent).both().load(conn)?;
-    if ids.is_empty() {
-        return Ok(0);
+        .order(jobs::id)
+        .limit(RECOVERED)
+        .select((jobs::id, jobs::retry_count, jobs::max_attempts));
+    let lost: Vec<(JobId, i32, i32)> = Locked::skipping(lost).both().load(conn)?;
+    let (spent, left): (Vec<_>, Vec<_>) = lost.into_iter().partition(|(_, tried, most)| tried >= most);
+    for (rows, state) in [(spent, JobState::Dead), (left, JobState::Queued)] {
+        if rows.is_empty() {
+            continue;
+        }
+        let ids: Vec<JobId> = rows.into_iter().map(|(id, ..)| id).collect();
+        diesel::update(jobs::table.filter(jobs::id.eq_any(ids)))
+            .set((
+                (jobs::state.eq(state), jobs::updated_at.eq(asking.now)),
+                (jobs::leased_by.eq(None::<String>), jobs::leased_until.eq(None::<Timestamp>)),
+                (jobs::fence.eq(jobs::fence + 1), jobs::last_error.eq("its worker never came back")),
+            ))
+            .execute(conn)?;
     }
-    diesel::update(jobs::table.filter(jobs::id.eq_any(ids)))
-        .set((
-            (jobs::state.eq(JobState::Dead), jobs::updated_at.eq(asking.now)),
-            (jobs::leased_by.eq(None::<String>), jobs::leased_until.eq(None::<Timestamp>)),
-            (jobs::fence.eq(jobs::fence + 1), jobs::last_error.eq("its worker never came back")),
-        ))
-        .execute(conn)
+    Ok(())
 }
 
 /// An attempt counts when it begins: one that ends the process would otherwise never be counted.
