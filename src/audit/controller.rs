@@ -55,9 +55,9 @@ pub struct Record {
     action: String,
     outcome: Outcome,
     reason: Option<String>,
-    actor: Party<ActorKind>,
+    actor: Who,
     on_behalf_of: Option<UserId>,
-    target: Option<Party<String>>,
+    target: Option<What>,
     session_id: Option<SessionId>,
     request_id: Option<RequestId>,
     address: Option<String>,
@@ -68,8 +68,16 @@ pub struct Record {
 }
 
 #[derive(Serialize, JsonSchema)]
-pub struct Party<K> {
-    kind: K,
+#[schemars(rename = "AuditActor")]
+pub struct Who {
+    kind: ActorKind,
+    id: Option<RecordId>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuditTarget")]
+pub struct What {
+    kind: String,
     id: Option<RecordId>,
 }
 
@@ -103,9 +111,9 @@ impl From<AuditRecord> for Record {
             action: row.action,
             outcome: row.outcome,
             reason: row.reason,
-            actor: Party { kind: row.actor_kind, id: row.actor_id },
+            actor: Who { kind: row.actor_kind, id: row.actor_id },
             on_behalf_of: row.on_behalf_of,
-            target: row.target_kind.map(|kind| Party { kind, id: row.target_id }),
+            target: row.target_kind.map(|kind| What { kind, id: row.target_id }),
             session_id: row.session_id,
             request_id: row.request_id,
             address: row.address,

@@ -27,7 +27,7 @@ impl Component for Flush {
     type Provides = ();
 
     fn name(&self) -> &'static str {
-        "last seen"
+        "last-seen"
     }
 
     async fn init(&mut self, (house,): (House,)) -> Result<(), Cause> {

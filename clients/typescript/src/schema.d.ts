@@ -89,6 +89,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened in this tenant and what was refused, newest first. */
+        get: operations["auditList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/impersonate-stop-session": {
         parameters: {
             query?: never;
@@ -705,6 +722,11 @@ export interface components {
             /** @description Where the invitation was for: log in there, or switch to it. */
             tenantId: string;
         };
+        /**
+         * @description What sort of somebody acts.
+         * @enum {string}
+         */
+        ActorKind: "user" | "client" | "server" | "operator" | "nobody";
         Address: {
             /** Format: date-time */
             createdAt: string;
@@ -723,6 +745,16 @@ export interface components {
             /** @description An opaque id. */
             requestId: string;
             success: boolean;
+        };
+        AuditActor: {
+            /** @description An opaque id. */
+            id: string | null;
+            kind: components["schemas"]["ActorKind"];
+        };
+        AuditTarget: {
+            /** @description An opaque id. */
+            id: string | null;
+            kind: string;
         };
         Confirmed: {
             /**
@@ -957,6 +989,13 @@ export interface components {
         OneUser: {
             user: components["schemas"]["UserSummary"];
         };
+        /** @enum {string} */
+        Outcome: "success" | "refused" | "failed";
+        Page: {
+            /** @description Absent on the last page. */
+            next: string | null;
+            records: components["schemas"]["Record"][];
+        };
         PasswordLoginShown: {
             /** Format: date-time */
             createdAt: string;
@@ -1010,6 +1049,34 @@ export interface components {
             /** @default null */
             webPushInformation: components["schemas"]["WebPush"] | null;
         };
+        Question: {
+            /** @default null */
+            action: string | null;
+            /**
+             * @description An opaque id.
+             * @default null
+             */
+            actorId: string | null;
+            /**
+             * @description `next` of the page before.
+             * @default null
+             */
+            after: string | null;
+            /** Format: uint64 */
+            limit?: number | null;
+            /** @default null */
+            outcome: components["schemas"]["Outcome"] | null;
+            /**
+             * @description As `doorward-request-id` and every error said it.
+             * @default null
+             */
+            requestId: string | null;
+            /**
+             * @description An opaque id.
+             * @default null
+             */
+            targetId: string | null;
+        };
         Reachable: {
             displayName: string;
             /** @description An opaque id. */
@@ -1017,6 +1084,31 @@ export interface components {
             isCurrent: boolean;
             isHome: boolean;
             name: string;
+        };
+        Record: {
+            action: string;
+            actor: components["schemas"]["AuditActor"];
+            address: string | null;
+            /** Format: date-time */
+            at: string;
+            /**
+             * Format: int64
+             * @description More than one where many alike were summed.
+             */
+            count: number;
+            data: unknown;
+            /** @description An opaque id. */
+            id: string;
+            /** @description An opaque id. */
+            onBehalfOf: string | null;
+            outcome: components["schemas"]["Outcome"];
+            reason: string | null;
+            /** @description An opaque id. */
+            requestId: string | null;
+            /** @description An opaque id. */
+            sessionId: string | null;
+            target: components["schemas"]["AuditTarget"] | null;
+            userAgent: string | null;
         };
         Refresh: {
             refreshToken?: string | null;
@@ -1737,6 +1829,108 @@ export interface operations {
             };
             /** @description `tokens.issuer.unknown` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auditList: {
+        parameters: {
+            query?: {
+                action?: string | null;
+                actorId?: string | null;
+                after?: string | null;
+                limit?: number | null;
+                outcome?: components["schemas"]["Outcome"] | null;
+                requestId?: string | null;
+                targetId?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page"];
+                };
+            };
+            /** @description `router.param.invalidEncoding` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -45,7 +45,9 @@ impl Smtp {
 
     pub async fn send(&self, mail: Message) -> Outcome {
         let bytes = mail.formatted();
-        let Some(Both { pooled, fresh }) = &self.connections else { return Outcome::Delayed("stopped".into()) };
+        let Some(Both { pooled, fresh }) = &self.connections else {
+            return Outcome::Delayed("stopped".into());
+        };
         let sent = async {
             match pooled.send_raw(mail.envelope(), &bytes).await {
                 Err(error) if hung_up(&error) => fresh.send_raw(mail.envelope(), &bytes).await,

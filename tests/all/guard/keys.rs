@@ -32,6 +32,7 @@ async fn key_1_a_key_vouches_for_its_own_tenant_alone(ground: Ground) {
 }
 
 async fn key_3_a_revoked_key_fails_on_both_nodes_within_two_seconds(ground: Ground) {
+    ground.leave_unsound("rows are bent by hand");
     let app = App::start(ground.clone()).await;
     let other = app.beside().await;
     let door = app.native("a").await;

@@ -62,6 +62,7 @@ async fn ref_5_a_token_of_another_client_or_tenant_is_nobodys(ground: Ground) {
 }
 
 async fn ref_6_user_client_tenant_and_home_each_stop_it_at_once(ground: Ground) {
+    ground.leave_unsound("rows are bent by hand");
     let app = App::start(ground.clone()).await;
     for switch in 0..4 {
         let (name, home) = (["c", "d", "e", "f"][switch], ["ch", "dh", "eh", "fh"][switch]);

@@ -96,7 +96,7 @@ async fn web_3_safe_methods_change_nothing_and_unknown_ones_are_refused(ground: 
     let before = written();
 
     for route in doorward::app::routes() {
-        let path = format!("/api/v1{}", route.path);
+        let path = doorward::identity::serve::places(&route).remove(0);
         for method in ["GET", "HEAD", "OPTIONS"] {
             let request = app.request(&door, method.parse().unwrap(), &path).bearer_auth(&token);
             let reply = Reply::of(request).await;
@@ -130,7 +130,8 @@ async fn web_9_a_token_in_the_url_is_none(ground: Ground) {
             continue;
         }
         for name in ["access_token", "token", "authorization", "jwt"] {
-            let path = format!("/api/v1{}?{name}={}", route.path, holder.access);
+            let place = doorward::identity::serve::places(&route).remove(0);
+            let path = format!("{place}?{name}={}", holder.access);
             let method: Method = route.method.word().parse().unwrap();
             let reply = Reply::of(app.request(&door, method, &path).json(&json!({}))).await;
             assert_eq!(reply.status, 401, "{path}");
@@ -152,7 +153,7 @@ async fn without_its_credential_no_closed_route_answers(ground: Ground) {
         if matches!(route.access, Access::Open | Access::Tenant | Access::Perhaps) {
             continue;
         }
-        let path = format!("/api/v1{}", route.path);
+        let path = doorward::identity::serve::places(&route).remove(0);
         let method: Method = route.method.word().parse().unwrap();
         for header in bad {
             let request = app.request(&door, method.clone(), &path).header("authorization", header);
