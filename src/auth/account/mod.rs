@@ -9,5 +9,5 @@ pub mod jobs;
 mod mails;
 mod page_frame;
 pub mod pages;
-mod policy;
+pub mod policy;
 pub mod steps;

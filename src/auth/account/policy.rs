@@ -1,16 +1,12 @@
 //! What a tenant asks of a new password, and where a page may send a person on to.
 
 use crate::base::error::INVALID;
-use crate::base::{Error, FieldError, NewPassword, Policy, Result, password};
+use crate::base::{Error, FieldError, NewPassword, Policy, Result};
 use crate::identity::{App, Tenant};
 
-/// Eight characters where a second factor is enforced.
-const WITH_SECOND_FACTOR: usize = 8;
-
+/// What the pages tell: the tenant's floor, which it may raise and never lower.
 pub fn minimum(tenant: &Tenant) -> usize {
-    let settings = &tenant.settings.0;
-    let usual = if settings.email_code { WITH_SECOND_FACTOR } else { password::ALONE };
-    settings.password_minimum.and_then(|least| usize::try_from(least).ok()).unwrap_or(usual)
+    tenant.shortest_password()
 }
 
 /// Refuses with `validator.error`, saying what is wrong with `$.password`.

@@ -22,6 +22,8 @@ on_both!(
     rst_12_twenty_requests_send_three_mails,
     ten_7_a_reset_in_one_tenant_does_nothing_in_another,
     a_password_that_is_too_weak_uses_no_link_up,
+    a_reset_lets_in_whom_guesses_kept_out,
+    a_tenant_cannot_lower_the_floor_of_passwords,
 );
 
 async fn enum_3_a_forgotten_password_is_answered_the_same_for_known_and_unknown(ground: Ground) {
@@ -257,4 +259,36 @@ async fn a_password_that_is_too_weak_uses_no_link_up(ground: Ground) {
     let (weak, strong) = (reset("password").await, reset(NEW).await);
 
     assert_eq!((weak.status.as_u16(), strong.status.as_u16()), (422, 200));
+}
+
+async fn a_reset_lets_in_whom_guesses_kept_out(ground: Ground) {
+    let house = House::start(ground).await;
+    let door = house.app.native("a").await;
+    house.app.person(&door, "ada@example.com").await;
+    let login = |password: &'static str| {
+        let body = json!({ "email": "ada@example.com", "password": password });
+        house.post(&door, "login", body)
+    };
+    for _ in 0..6 {
+        login("a wrong guess of a stranger").await;
+    }
+    assert_eq!(login(PASSWORD).await.status, 401, "kept out by now");
+
+    house.forgot(&door, "ada@example.com").await;
+    let token = token(&house.mail("ada@example.com").await);
+    let reset = house.post(&door, "reset-password", json!({ "resetToken": token, "password": NEW })).await;
+
+    assert_eq!(reset.status, 200, "{}", reset.text);
+    assert_eq!(login(NEW).await.status, 200);
+}
+
+async fn a_tenant_cannot_lower_the_floor_of_passwords(ground: Ground) {
+    let house = House::start(ground).await;
+    let door = house.app.native("a").await;
+    let tenant = house.app.running.house.tenant(door.tenant).await.unwrap().unwrap();
+    let mut lax = (*tenant).clone();
+
+    lax.settings.0.password_minimum = Some(4);
+
+    assert_eq!(doorward::auth::account::policy::minimum(&lax), 15);
 }

@@ -10,6 +10,7 @@ use crate::base::{Email, NewPassword, Result, UserId};
 use crate::components::line::Line;
 use crate::components::mail::messages;
 use crate::db::tx::{Audit, Forget, Happened, Tx};
+use crate::guesses::steps::pardon;
 use crate::identity::{House, Scope, Tenant, User};
 use crate::proofs::steps::{consume, kill_all, person};
 use crate::proofs::{Presented, Proof, Purpose};
@@ -56,6 +57,8 @@ fn set(tx: &mut Tx, (house, tenant): (&House, &Tenant), proof: &Proof, hash: &st
     let (Some(person), Some(login)) = (active, login) else { return Ok(false) };
     Login::set_password(tx.conn, user, hash, tx.now)?;
     expel(tx, user, "passwordReset")?;
+    // The mailbox has spoken: who was kept out by strangers' guesses may knock again.
+    pardon(tx, &house.vault, person.tenant_id, user)?;
     tx.audit(Audit::success("account.reset_password").of("user", user))?;
     tx.throw(Happened::new("doorward.user.post.resetPassword", "user", user))?;
     let desk = Desk { house, tenant, locale: mails::locale(tenant, person.locale.as_deref(), None) };
