@@ -23,6 +23,7 @@ fmt: ## format the sources
 	cargo fmt
 
 bench: ## what a request costs beside a bare route, and what the server weighs
+	@sh scripts/needs.sh postgresql
 	cargo bench --locked --bench door
 
 clean: ## delete what was built and the development database

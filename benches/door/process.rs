@@ -1,5 +1,6 @@
 //! A server as a process of its own, and what the operating system says it used.
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
-    /// From the spawn to the first answer.
+    /// From the spawn to the first good answer.
     pub started: Duration,
 }
 
@@ -16,17 +17,27 @@ impl Server {
         let address = free();
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.arg("bare").arg(address.port().to_string());
-        Self::spawn(command, address)
+        Self::spawn(command, address, "/")
     }
 
-    pub fn spawn(mut command: Command, address: SocketAddr) -> Self {
+    /// Returns when `path` is answered with 200.
+    pub fn spawn(mut command: Command, address: SocketAddr, path: &str) -> Self {
         let began = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        while TcpStream::connect(address).is_err() {
+        let mut server = Self { child, address, started: Duration::ZERO };
+        while !server.answers(path) {
             assert!(began.elapsed() < Duration::from_secs(30), "the server does not answer");
             std::thread::sleep(Duration::from_millis(1));
         }
-        Self { child, address, started: began.elapsed() }
+        server.started = began.elapsed();
+        server
+    }
+
+    fn answers(&self, path: &str) -> bool {
+        let Ok(mut stream) = TcpStream::connect(self.address) else { return false };
+        let mut status = [0; 12];
+        let asked = stream.write_all(&self.get(path)).and_then(|()| stream.read_exact(&mut status));
+        asked.is_ok() && &status == b"HTTP/1.1 200"
     }
 
     pub fn get(&self, path: &str) -> Vec<u8> {

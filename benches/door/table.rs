@@ -47,6 +47,22 @@ pub fn print(rows: &[Measured]) {
             bare.others * 100.0
         );
     }
+    println!();
+    logins(rows);
+}
+
+/// A login is a hash and little else, if it is well made.
+fn logins(rows: &[Measured]) {
+    for row in rows.iter().filter(|row| !row.hashes.is_empty()) {
+        let mut hashes = row.hashes.clone();
+        hashes.sort_by(f64::total_cmp);
+        let hashes = hashes.swap_remove(hashes.len() / 2);
+        let share = median(&row.runs).per_second / hashes;
+        println!(
+            "{}: {share:.2} of a bare argon2id loop with the same parameters and threads, {hashes:.1} hashes/s",
+            row.what
+        );
+    }
 }
 
 /// By requests a second.

@@ -1,9 +1,11 @@
 //! A database with people and sessions in it, and a server on it.
 
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use doorward::app::{self, Given, Running};
 use doorward::base::{Password, UserId};
@@ -17,51 +19,46 @@ use doorward::sessions::events::pair;
 use doorward::sessions::steps::{Start, start};
 use futures_util::StreamExt;
 
+use super::cluster;
+use super::leash::Leash;
 use super::load::Plan;
 use super::process::{Server, free};
 
 const PEOPLE: usize = 200;
-const SESSIONS: usize = 6000;
+pub const SESSIONS: usize = 6000;
 const PASSWORD: &str = "violet-kettle-orbit-47-lantern";
 /// Base64 of 32 bytes that are no one's secret.
 const KEY: [u8; 32] = *b"a bench is nobody's secret house";
 
 pub struct Town {
     pub server: Server,
+    /// Of a server before it, on the database while it was empty.
+    pub first_start: Duration,
     tokens: Vec<(String, String)>,
     _folder: tempfile::TempDir,
+    _postgres: Option<Leash>,
 }
 
 impl Town {
     pub async fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("bench.db").display());
-        Self::at(url, folder).await
+        Self::at(url, folder, None).await
     }
 
-    /// Where `BENCH_DATABASE_URL` names an empty PostgreSQL database.
-    pub async fn postgres() -> Option<Self> {
-        let url = std::env::var("BENCH_DATABASE_URL").ok()?;
-        Some(Self::at(url, tempfile::tempdir().unwrap()).await)
+    /// On a cluster of our own that keeps what it acknowledged: with PostgreSQL's own defaults.
+    pub async fn postgres() -> Self {
+        let (port, leash) = cluster::start("");
+        let mut admin = PgConnection::establish(&cluster::url(port, "postgres")).unwrap();
+        admin.batch_execute("CREATE DATABASE bench").unwrap();
+        Self::at(cluster::url(port, "bench"), tempfile::tempdir().unwrap(), Some(leash)).await
     }
 
-    async fn at(url: String, folder: tempfile::TempDir) -> Self {
+    async fn at(url: String, folder: tempfile::TempDir, postgres: Option<Leash>) -> Self {
+        let first_start = serve(&url, folder.path()).started;
         let tokens = settle(&url).await;
-        let address = free();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
-        let key = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, KEY);
-        command.current_dir(folder.path()).env_clear().envs([
-            ("DOORWARD_ENV", "test"),
-            ("DATABASE_URL", &url),
-            ("DOORWARD_MASTER_KEY", &key),
-            ("DOORWARD_LOG__FORMAT", "json"),
-            ("DOORWARD_LIMITS__ADDRESS_PER_MINUTE", "4000000000"),
-            ("DOORWARD_LIMITS__TENANT_PER_MINUTE", "4000000000"),
-            ("DOORWARD_LIFETIMES__REFRESH_GRACE", "1"),
-        ]);
-        command.args(["--listen", &address.to_string(), "--metrics-listen", &free().to_string()]);
-        let server = Server::spawn(command, address);
-        Self { server, tokens, _folder: folder }
+        let server = serve(&url, folder.path());
+        Self { server, first_start, tokens, _folder: folder, _postgres: postgres }
     }
 
     pub fn plans(&self) -> Vec<(&'static str, Plan)> {
@@ -86,6 +83,24 @@ impl Town {
             ("login", Plan::cycle((0..PEOPLE).map(login).collect(), Duration::from_secs(4))),
         ]
     }
+}
+
+/// The real binary. Its password hashes are as in production; the limits are lifted, for one address asks it all.
+fn serve(url: &str, folder: &Path) -> Server {
+    let address = free();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
+    let key = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, KEY);
+    command.current_dir(folder).env_clear().envs([
+        ("DOORWARD_ENV", "test"),
+        ("DATABASE_URL", url),
+        ("DOORWARD_MASTER_KEY", &key),
+        ("DOORWARD_LOG__FORMAT", "json"),
+        ("DOORWARD_LIMITS__ADDRESS_PER_MINUTE", "4000000000"),
+        ("DOORWARD_LIMITS__TENANT_PER_MINUTE", "4000000000"),
+        ("DOORWARD_LIFETIMES__REFRESH_GRACE", "1"),
+    ]);
+    command.args(["--listen", &address.to_string(), "--metrics-listen", &free().to_string()]);
+    Server::spawn(command, address, "/health/ready")
 }
 
 fn get(path: &str, token: &str) -> Vec<u8> {

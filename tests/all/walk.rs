@@ -1,51 +1,155 @@
-//! The README's walk: its very blocks, one after another as a shell script, against the program as it is installed.
+//! The walks of README and docs: their very blocks, one after another as a shell script, against the program as it is
+//! installed; and the page that docs show, in a real browser.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::recipes::{root, run};
+use crate::ground::browser::Browser;
+use crate::recipes::{block, root, run};
 
 /// The `sh` blocks between the two marks.
-fn script() -> String {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let (_, walk) = readme.split_once("<!-- walk -->").unwrap();
+fn script(page: &str) -> String {
+    let text = std::fs::read_to_string(root().join(page)).unwrap();
+    let (_, walk) = text.split_once("<!-- walk -->").unwrap();
     let (walk, _) = walk.split_once("<!-- end of walk -->").unwrap();
     let blocks = walk.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap());
     format!("set -eu\n{}", blocks.collect::<String>())
 }
 
-/// Killed when the test ends, however it ends.
-struct Running(Child);
+/// A server in a folder of its own, as a newcomer starts it. Killed when the test ends, however it ends.
+struct Running {
+    server: Child,
+    port: u16,
+    folder: tempfile::TempDir,
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.server.kill();
+        let _ = self.server.wait();
     }
+}
+
+impl Running {
+    fn start() -> Self {
+        let (folder, address) = (tempfile::tempdir().unwrap(), free());
+        let mut server = Command::new(env!("CARGO_BIN_EXE_doorward"));
+        server.current_dir(&folder).env_clear().env("PATH", path());
+        server.args(["--listen", &address.to_string(), "--metrics-listen", &free().to_string()]);
+        let server = server.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap();
+        let running = Self { server, port: address.port(), folder };
+        let ready = format!("curl -sf http://{address}/health/ready");
+        let up = (0..300).any(|_| {
+            std::thread::sleep(Duration::from_millis(100));
+            Command::new("sh").args(["-c", &ready]).output().unwrap().status.success()
+        });
+        assert!(up, "the server did not start within 30 s");
+        running
+    }
+
+    /// With the server's port for the one that the pages name, and `8080` for the port of somebody's own page.
+    fn walk(&self, page: &str, own_page: u16) -> String {
+        let here = |text: &str| {
+            text.replace("localhost:3000", &format!("localhost:{}", self.port))
+                .replace("localhost:8080", &format!("localhost:{own_page}"))
+        };
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &here(&script(page))]).current_dir(&self.folder).env("PATH", path());
+        run(&mut shell)
+    }
+}
+
+/// The program among the others, by its name.
+fn path() -> std::ffi::OsString {
+    let ours = Path::new(env!("CARGO_BIN_EXE_doorward")).parent().unwrap().to_owned();
+    let others = std::env::var_os("PATH").unwrap();
+    std::env::join_paths(std::iter::once(ours).chain(std::env::split_paths(&others))).unwrap()
 }
 
 fn free() -> std::net::SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
+/// One page, at every path; ends with the test's process.
+fn serve(page: String) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let _ = stream.read(&mut [0; 8192]);
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\nconnection: close";
+            let _ = write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{page}", page.len());
+        }
+    });
+    port
+}
+
 #[test]
 fn the_readmes_walk_works_line_by_line() {
-    let (folder, address) = (tempfile::tempdir().unwrap(), free());
-    let mut server = Command::new(env!("CARGO_BIN_EXE_doorward"));
-    server.current_dir(&folder).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
-    server.args(["--listen", &address.to_string(), "--metrics-listen", &free().to_string()]);
-    let server = server.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap();
-    let _server = Running(server);
-    let script = script().replace("localhost:3000", &format!("localhost:{}", address.port()));
-    let ready = format!("curl -sf http://{address}/health/ready");
-    let up = (0..100).any(|_| {
-        std::thread::sleep(Duration::from_millis(100));
-        Command::new("sh").args(["-c", &ready]).output().unwrap().status.success()
-    });
-    assert!(up, "the server did not start within 10 s");
+    let server = Running::start();
 
-    let said = run(Command::new("sh").args(["-c", &script]).current_dir(&folder));
+    let said = server.walk("README.md", 8080);
 
     assert!(said.trim_end().ends_with("signed up, logged in, refreshed, listed, logged out"), "{said}");
+}
+
+#[tokio::test]
+async fn a_tenant_is_made_as_the_guide_says_and_its_page_logs_in_as_the_other_guide_says() {
+    let server = Running::start();
+    let page = block("docs/log-in-from-a-page.md", "html").replace("demo-web", "library-web");
+    let page = serve(page.replace("localhost:3000", &format!("library.localhost:{}", server.port)));
+
+    let said = server.walk("docs/tenants.md", page);
+    assert!(said.contains("owner@library.example") && said.ends_with(r#"{"active":false}"#), "{said}");
+
+    let browser = Browser::start().await;
+    browser.open(&format!("http://library.localhost:{page}/")).await;
+    browser.type_into("input[name=email]", "owner@library.example").await;
+    browser.type_into("input[name=password]", "not-this-one-surely").await;
+    browser.click("form button").await;
+    reads(&browser, "This address and password do not belong together here.").await;
+    browser.type_into("input[name=password]", "violet-kettle-orbit-47").await;
+    browser.click("form button").await;
+    reads(&browser, "Welcome, Ada.").await;
+    // The access token is gone with the page; the cookie is not.
+    browser.open(&format!("http://library.localhost:{page}/")).await;
+    reads(&browser, "Welcome, Ada.").await;
+    browser.click("#out").await;
+    reads(&browser, "").await;
+    browser.open(&format!("http://library.localhost:{page}/")).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    reads(&browser, "").await;
+}
+
+#[test]
+fn the_settings_that_the_guide_shows_pass_the_check() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("doorward.toml"), block("docs/production.md", "toml")).unwrap();
+    let keys = block("docs/production.md", "sh"); // the first: it makes the master key
+    run(Command::new("sh").args(["-euc", &keys]).current_dir(&folder));
+    let check = |mail_password: &str| {
+        let mut check = Command::new(env!("CARGO_BIN_EXE_doorward"));
+        check.args(["config", "check"]).current_dir(&folder).env_clear();
+        check.env("DOORWARD_MASTER_KEY_FILE", folder.path().join("master.key"));
+        check.env("DOORWARD_MAIL__PASSWORD", mail_password).output().unwrap()
+    };
+
+    assert!(check("of the mail server").status.success(), "{:?}", check("of the mail server"));
+    assert!(!check("").status.success(), "the check lets anything pass");
+}
+
+async fn reads(browser: &Browser, wanted: &str) {
+    let mut read = String::new();
+    for _ in 0..100 {
+        read = browser.text("[role=status]").await;
+        if read == wanted {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the page says {read:?} and not {wanted:?}");
 }

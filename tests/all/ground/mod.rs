@@ -5,6 +5,7 @@
 pub mod app;
 pub mod binary;
 pub mod browser;
+mod cluster;
 pub mod forge;
 mod leash;
 pub mod mime;
