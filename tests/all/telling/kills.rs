@@ -22,7 +22,7 @@ on_both!(
     log_3_after_very_many_kills_each_change_has_its_record_and_each_record_its_change,
 );
 
-/// For a round's writes, on whatever machine.
+/// For a round's few writes, on whatever machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn log_3_after_kills_each_change_has_its_record_and_each_record_its_change(ground: Ground) {
