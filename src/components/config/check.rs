@@ -14,7 +14,12 @@ pub fn check(config: &Config) -> Vec<(&'static str, String)> {
     let shared = server.listen == server.metrics_listen && server.listen.port() != 0;
     demand(!shared, "server.metrics_listen", "must be another listener than server.listen");
     match server.public_url.as_deref() {
-        None => demand(false, "server.public_url", "is required outside development and test"),
+        // What production lacks is told with the other reasons not to start.
+        None => demand(
+            config.environment == Environment::Production,
+            "server.public_url",
+            "is required outside development and test",
+        ),
         Some(url) => demand(
             is_base(url),
             "server.public_url",
@@ -41,7 +46,6 @@ pub fn check(config: &Config) -> Vec<(&'static str, String)> {
     // argon2 itself refuses less than 8 KiB a lane.
     demand(config.hashing.memory_kib.get() >= 8, "hashing.memory_kib", "must be at least 8");
     demand(mail.user.is_some() == mail.password.is_some(), "mail.user", "goes together with mail.password");
-    // What production lacks is told with the other reasons not to start.
     let production = config.environment == Environment::Production;
     let sends = mail.transport == MailTransport::Smtp;
     demand(!sends || production || mail.from.is_some(), "mail.from", "is required when mail is sent");

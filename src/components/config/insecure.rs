@@ -88,6 +88,8 @@ impl Reasons {
     }
 
     fn public_url(&mut self, config: &Config) {
+        let lacks = config.server.public_url.is_none() && config.environment == Environment::Production;
+        self.when(lacks, "server.public_url", "is required: links in mails begin with it");
         let Some(url) = config.server.public_url.as_deref().and_then(|url| Url::parse(url).ok()) else {
             return;
         };

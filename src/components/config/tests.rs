@@ -169,7 +169,7 @@ fn values_that_contradict_each_other_are_refused() {
 
 #[test]
 fn outside_development_and_test_a_public_url_is_required() {
-    assert_eq!(refused_file("environment = 'production'"), ["server.public_url"]);
+    assert_eq!(refused_file("environment = 'acceptance'"), ["server.public_url"]);
     assert_eq!(refused_file("[server]\npublic_url = 'door.example.nl'"), ["server.public_url"]);
     assert_eq!(refused_file("[server]\npublic_url = 'https://a.nl?b'"), ["server.public_url"]);
 }
