@@ -6,7 +6,8 @@ use crate::auth::account::steps;
 use crate::base::{Email, Result};
 use crate::identity::Scope;
 use crate::management::events::people::UNKNOWN_ROLE;
-use crate::permissions::entity::Role;
+use crate::permissions::entity::{Role, holders};
+use crate::permissions::known;
 
 /// Invites an address to a role of the scope's tenant and gives the link.
 ///
@@ -19,6 +20,18 @@ pub async fn invite(scope: &Scope, email: Email, role: String) -> Result<String>
             let role = Role::named(tx.conn, tenant.id, &role)?.ok_or_else(|| UNKNOWN_ROLE.error())?;
             let invited = steps::invite(tx, &house, (&tenant, &email), &[role])?;
             Ok(invited.link.expose().to_owned())
+        })
+        .await
+}
+
+/// Whether anybody is admin of the scope's tenant.
+#[instrument(name = "app.owner_is_there", skip_all)]
+pub async fn is_there(scope: &Scope) -> Result<bool> {
+    let tenant = scope.tenant_id()?;
+    scope
+        .read(move |conn| {
+            let role = Role::named(conn, tenant, known::ADMIN)?;
+            Ok(role.map(|role| holders(conn, &role)).transpose()?.is_some_and(|holders| holders > 0))
         })
         .await
 }

@@ -11,6 +11,8 @@ use crate::tenancy::steps::{NewClient, NewTenant, claim_host, create_client};
 pub const NAME: &str = "demo";
 /// Development only, and printed: a secret that protects nothing.
 pub const BACKEND_SECRET: &str = "demo-backend-secret-for-development-only";
+/// What the tokens of the demo are good for, besides us.
+pub const AUDIENCE: &str = "https://orders.example.com";
 
 /// Makes the demo tenant unless it is there. True when it was made now.
 pub async fn ensure(house: &House, host: &str) -> Result<bool> {
@@ -52,10 +54,17 @@ fn clients() -> [NewClient; 3] {
         continue_urls: vec!["http://localhost:3000/_dev".into(), "http://localhost:5173/".into()],
         ..NewClient::of(ClientKind::Browser, "demo-web", "Demo in a browser")
     };
-    let app = NewClient::of(ClientKind::Native, "demo-app", "Demo app");
+    // Who logs in through the page or the app may go on to the backend.
+    let audiences = vec![AUDIENCE.to_owned()];
+    let web = NewClient { audiences: audiences.clone(), ..web };
+    let app = NewClient {
+        audiences: audiences.clone(),
+        ..NewClient::of(ClientKind::Native, "demo-app", "Demo app")
+    };
     let secret = PlainToken::from_text(BACKEND_SECRET).hash();
     let backend = NewClient {
         secret_hash: Some(secret),
+        audiences,
         ..NewClient::of(ClientKind::Server, "demo-backend", "Demo backend")
     };
     [web, app, backend]
