@@ -239,6 +239,18 @@ async fn inj_7_nul_and_broken_unicode_are_refused_and_odd_unicode_harms_nothing(
         let reply = posted(&app, &door, "application/json", body).await;
         assert_eq!(reply.status, 400, "{bytes:?}: {}", reply.text);
     }
+    for route in doorward::app::routes() {
+        for name in members(&route).iter().filter(|name| !route.path.contains(&format!("{{{name}}}"))) {
+            let reply = call(&app, (&door, &holder), &route, json!({ name.as_str(): "a\0b" })).await;
+            assert_eq!(reply.status, 400, "{} {name}: {}", route.path, reply.text);
+        }
+    }
+    for form in ["token=%00", "token=%ff", "%00=x", "%c0%af=x", "token=a&token=b"] {
+        let request =
+            app.request(&door, Method::POST, "/oauth/introspect").basic_auth("a-backend", Some(SECRET));
+        let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
+        assert_eq!(Reply::of(request).await.status, 400, "{form}");
+    }
     for id in ["\u{202e}", "\u{200b}", "\u{feff}", "１２", "ﬁ", "%00", "../x", &"9".repeat(5000)] {
         let reply = app.post_as(&door, &holder.access, "/session/logout", json!({ "sessionId": id })).await;
         assert_eq!(reply.status, 422, "{id}: {}", reply.text);
