@@ -12,6 +12,7 @@ use crate::ground::on_both;
 use crate::ground::people::PASSWORD;
 
 on_both!(
+    inj_8_no_look_alike_gets_a_mail_that_is_anothers,
     enum_3_a_forgotten_password_is_answered_the_same_for_known_and_unknown,
     rst_1_no_token_stands_in_the_database,
     rst_2_fifty_parallel_resets_by_one_link_set_one_password,
@@ -291,4 +292,49 @@ async fn a_tenant_cannot_lower_the_floor_of_passwords(ground: Ground) {
     lax.settings.0.password_minimum = Some(4);
 
     assert_eq!(doorward::auth::account::policy::minimum(&lax), 15);
+}
+
+async fn inj_8_no_look_alike_gets_a_mail_that_is_anothers(ground: Ground) {
+    let house = House::allowing(ground, 50).await;
+    let door = house.app.native("a").await;
+    house.app.person(&door, "kim@example.com").await;
+    let same = [
+        "KIM@EXAMPLE.COM",
+        " kim@example.com\t",
+        "\u{212a}im@example.com",
+        "kim@ｅｘａｍｐｌｅ.com",
+        "kim@Example。com",
+    ];
+    let strange = [
+        "кim@example.com",
+        "kım@example.com",
+        "kim\u{307}@example.com",
+        "ｋim@example.com",
+        "kim@exаmple.com",
+        "kim@xn--exmple-4nf.com",
+        "kim@examp\u{200b}le.com",
+        "kim+x@example.com",
+        "kim@example.com@evil.example",
+        "\"kim\"@example.com",
+        "kim(x)@example.com",
+        "kim@[127.0.0.1]",
+        "kim@127.0.0.1",
+        "kim@example.com\r\nbcc: eve@evil.example",
+        "kim@example.com,eve@evil.example",
+    ];
+
+    for spelling in same {
+        assert_eq!(house.forgot(&door, spelling).await.status, 202, "{spelling}");
+    }
+    house.settled().await;
+    assert_eq!(house.mails_to("kim@example.com"), same.len());
+    for spelling in strange {
+        let status = house.forgot(&door, spelling).await.status;
+        assert!(matches!(status.as_u16(), 202 | 422), "{spelling}: {status}");
+    }
+    house.settled().await;
+
+    let sent: Vec<_> = house.smtp.mails().into_iter().map(|mail| mail.to).collect();
+    assert!(sent.iter().all(|to| to == &["kim@example.com"]), "{sent:?}");
+    assert_eq!(sent.len(), same.len(), "a look-alike was taken for another");
 }
