@@ -53,8 +53,8 @@ pub async fn admit(house: &House, route: &Route, incoming: Incoming, known: &mut
         }
         Access::SessionOrPending => {
             let (who, at) = match pending(house, &incoming).await {
-                Ok(found) => found,
-                Err(_) => session(house, &incoming).await?,
+                Err(error) if error.status() == 401 => session(house, &incoming).await?,
+                found => found?,
             };
             (who, Some(at))
         }
