@@ -1,6 +1,7 @@
 //! A forgotten password.
 
 use diesel::prelude::*;
+use doorward::components::vault::Place;
 use doorward::db::schema::{one_time_proofs, totp_settings};
 use reqwest::Method;
 use serde_json::json;
@@ -199,12 +200,10 @@ async fn rst_7_a_reset_ends_every_session_and_logs_nobody_in(ground: Ground) {
 fn totp(house: &House, user: doorward::base::UserId, tenant: doorward::base::TenantId) {
     use totp_settings as t;
     let at = house.app.clock.now();
-    let row = (
-        t::user_id.eq(user),
-        t::tenant_id.eq(tenant),
-        t::secret_sealed.eq(vec![1_u8]),
-        t::last_step.eq(0_i64),
-    );
+    let place = Place { tenant: Some(tenant), table: "totp_settings", column: "secret_sealed", row: user.0 };
+    let sealed = house.app.running.house.vault.seal(&place, b"a secret").unwrap();
+    let row =
+        (t::user_id.eq(user), t::tenant_id.eq(tenant), t::secret_sealed.eq(sealed), t::last_step.eq(0_i64));
     let row = (row, t::verified_at.eq(at), t::created_at.eq(at), t::updated_at.eq(at));
     diesel::insert_into(t::table).values(row).execute(&mut house.app.ground.connect()).unwrap();
 }
@@ -313,7 +312,6 @@ async fn inj_8_no_look_alike_gets_a_mail_that_is_anothers(ground: Ground) {
         "kim@exаmple.com",
         "kim@xn--exmple-4nf.com",
         "kim@examp\u{200b}le.com",
-        "kim+x@example.com",
         "kim@example.com@evil.example",
         "\"kim\"@example.com",
         "kim(x)@example.com",
@@ -329,9 +327,9 @@ async fn inj_8_no_look_alike_gets_a_mail_that_is_anothers(ground: Ground) {
     house.settled().await;
     assert_eq!(house.mails_to("kim@example.com"), same.len());
     for spelling in strange {
-        let status = house.forgot(&door, spelling).await.status;
-        assert!(matches!(status.as_u16(), 202 | 422), "{spelling}: {status}");
+        assert_eq!(house.forgot(&door, spelling).await.status, 422, "{spelling}");
     }
+    assert_eq!(house.forgot(&door, "kim+x@example.com").await.status, 202, "nobody's, and no look-alike");
     house.settled().await;
 
     let sent: Vec<_> = house.smtp.mails().into_iter().map(|mail| mail.to).collect();

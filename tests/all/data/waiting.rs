@@ -49,7 +49,8 @@ async fn two_writes_that_lock_each_other_both_come_through(ground: Ground) {
     let (one, two) = tokio::join!(write(a, b), write(b, a));
 
     assert!(one.is_ok() && two.is_ok(), "{one:?} {two:?}");
-    assert_eq!(runs.load(Ordering::SeqCst), meeting + 1);
+    // Whoever lost once may lose again before the other has got through.
+    assert!(runs.load(Ordering::SeqCst) > meeting, "they never met");
 }
 
 async fn who_waits_too_long_for_a_lock_is_told_to_come_back(ground: Ground) {

@@ -121,6 +121,8 @@ async fn web_4_only_the_exact_origins_of_this_tenant_may_read(ground: Ground) {
         let door = Door { origin: Some((*origin).to_owned()), ..door.clone() };
         let reply = app.get(&door, "/multitenant/current").await;
         assert_eq!((reply.status.as_u16(), may_read(&reply)), (403, None), "{origin}");
+        let open = app.get(&door, "/openapi.json").await;
+        assert_eq!((open.status.as_u16(), may_read(&open)), (403, None), "{origin}");
         let asked = Reply::of(app.request(&door, Method::OPTIONS, "/multitenant/current")).await;
         assert_eq!(may_read(&asked), None, "{origin}");
     }

@@ -8,6 +8,7 @@ use doorward::identity::{Access, Method as RouteMethod, Route, Scope};
 use reqwest::Method;
 use serde_json::json;
 
+use super::filling::Form;
 use crate::ground::Ground;
 use crate::ground::app::{App, Reply};
 use crate::ground::on_both;
@@ -53,14 +54,16 @@ async fn priv_7_members_that_no_route_knows_are_refused(ground: Ground) {
             Access::Session | Access::Permission(_) | Access::Open | Access::Tenant | Access::Perhaps
         )
     }) {
-        let known = (route.input)(&mut schemars::SchemaGenerator::default());
-        let known = serde_json::to_string(&known).unwrap();
-        for member in RESERVED.iter().filter(|member| !known.contains(&format!("\"{member}\""))) {
-            let path = format!("/api/v1{}", route.path.replace("{user}", &user.to_string()));
+        let form = Form::of(route);
+        let known = form.names();
+        for member in RESERVED.iter().filter(|member| !known.contains(member)) {
+            let path =
+                doorward::identity::serve::places(route).remove(0).replace("{user}", &user.to_string());
             assert!(!path.contains('{'), "{path}: what is its parameter?");
             let method: Method = route.method.word().parse().unwrap();
             let request = app.request(&door, method, &path).bearer_auth(&token);
-            let reply = Reply::of(request.json(&json!({ *member: true }))).await;
+            let reply =
+                Reply::of(request.json(&form.with(&[vec![(*member).to_owned()]], &json!(true)))).await;
             if route.method != RouteMethod::Delete {
                 let told = reply.json["errors"].as_object().into_iter().flatten();
                 let told: Vec<_> = told.map(|(_, error)| &error["key"]).collect();
