@@ -5,6 +5,7 @@
 pub mod app;
 pub mod binary;
 pub mod browser;
+pub mod chance;
 pub mod forge;
 mod leash;
 pub mod mime;
@@ -72,15 +73,18 @@ pub fn run<F: Future<Output = ()>>(kind: Kind, test: impl FnOnce(Ground) -> F) {
 }
 
 /// Makes two tests of each function named: `name::sqlite` and `name::postgres`.
+/// An attribute before a name, such as `#[ignore = "…"]`, is both tests'.
 macro_rules! on_both {
-    ($($name:ident),+ $(,)?) => { $(
+    ($($(#[$attribute:meta])* $name:ident),+ $(,)?) => { $(
         mod $name {
             #[test]
+            $(#[$attribute])*
             fn sqlite() {
                 crate::ground::run(crate::ground::Kind::Sqlite, super::$name);
             }
 
             #[test]
+            $(#[$attribute])*
             fn postgres() {
                 crate::ground::run(crate::ground::Kind::Postgres, super::$name);
             }

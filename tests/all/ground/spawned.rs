@@ -16,20 +16,26 @@ pub struct Spawned {
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
     pub address: String,
-    pub metrics: String,
 }
 
+/// A busy machine included.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 impl Spawned {
-    /// A second node beside an [`super::app::App`] on the same ground, with the real clock.
+    /// A second node beside an [`super::app::App`] on the same ground, with the real clock, that logs all it can.
     pub fn start(ground: &Ground) -> Self {
-        let metrics = free_address();
+        Self::with(ground, &[("RUST_LOG", "trace")])
+    }
+
+    /// The same with variables of its own. The system chooses its ports: one that was looked for may be another's.
+    pub fn with(ground: &Ground, variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_doorward"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", &metrics])
+            .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
             .current_dir(std::env::temp_dir())
             .env("DOORWARD_ENV", "test")
             .env("DATABASE_URL", ground.url())
             .env("DOORWARD_MASTER_KEY", BASE64_STANDARD.encode(MASTER))
-            .env("RUST_LOG", "trace")
+            .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -42,22 +48,26 @@ impl Spawned {
                 .map_while(Result::ok)
                 .for_each(|line| kept.lock().unwrap().push(line));
         });
-        let mut spawned = Self { child, lines, address: String::new(), metrics };
-        spawned.address = spawned.listens();
+        let mut spawned = Self { child, lines, address: String::new() };
+        spawned.address = spawned.address_of("the API listens");
         spawned
     }
 
-    fn listens(&self) -> String {
-        let patience = Instant::now() + Duration::from_secs(60);
+    /// Where its numbers are; it must log at debug.
+    pub fn metrics(&self) -> String {
+        self.address_of("metrics listen")
+    }
+
+    fn address_of(&self, message: &str) -> String {
+        let patience = Instant::now() + PATIENCE;
         while Instant::now() < patience {
             let lines = self.told();
-            let said = lines.iter().find(|line| line["message"] == "the API listens");
-            if let Some(line) = said {
+            if let Some(line) = lines.iter().find(|line| line["message"] == message) {
                 return line["address"].as_str().unwrap().to_owned();
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        panic!("it does not listen: {:?}", self.lines.lock().unwrap());
+        panic!("it never said \"{message}\": {:?}", self.lines.lock().unwrap());
     }
 
     /// Every line, which must be JSON.

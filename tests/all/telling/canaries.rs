@@ -33,7 +33,7 @@ async fn log_1_no_secret_is_in_log_recorder_rows_or_metrics(ground: Ground) {
     tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
 
     let metrics =
-        reqwest::get(format!("http://{}/metrics", spawned.metrics)).await.unwrap().text().await.unwrap();
+        reqwest::get(format!("http://{}/metrics", spawned.metrics())).await.unwrap().text().await.unwrap();
     let recorder = app.running.house.recorder.latest(usize::MAX);
     let recorded: Vec<_> = recorder.iter().map(|tree| tree.json().to_string()).collect();
     let (log, recorded) = (spawned.text(), recorded.join("\n"));

@@ -63,9 +63,9 @@ async fn a_request_is_shown_as_a_waterfall_with_its_reason_and_never_itself(grou
     let read =
         async |path: String| reqwest::get(format!("{tools}{path}")).await.unwrap().text().await.unwrap();
 
-    let list = read("/_dev/events".into()).await;
     let one = read(format!("/_dev/events/{id}")).await;
     let feed: serde_json::Value = serde_json::from_str(&read("/_dev/events.json".into()).await).unwrap();
+    let list = read("/_dev/events".into()).await;
 
     assert!(list.contains(id) && one.contains("sessions.refresh") && one.contains("form"), "{one}");
     assert!(!list.contains("/_dev/events.json"));
