@@ -215,7 +215,7 @@ async fn ses_7_cookies_are_bound_to_the_host_and_hidden_from_scripts(ground: Gro
     let ada = json!({ "email": "ada@a.example", "password": PASSWORD });
     let entered = app.post(&door, "/auth/password-based/login", ada).await;
     let bob = json!({ "email": "bob@a.example", "password": PASSWORD });
-    let signed_up = app.post(&door, "/auth/password-based/sign-up", bob).await;
+    let signed_up = app.post(&door, "/api/v1/auth/password-based/sign-up", bob).await;
 
     for reply in [&refreshed, &out, &entered, &signed_up] {
         let set: Vec<&str> =
