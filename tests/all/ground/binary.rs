@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use diesel::prelude::*;
+use doorward::db::schema::installation;
 use tempfile::TempDir;
 
 use super::Ground;
@@ -39,6 +41,13 @@ impl Installation {
     pub fn on(ground: &Ground) -> Self {
         let bare = Self::bare().with("DATABASE_URL", &ground.url());
         bare.with("DOORWARD_ENV", "test").with("DOORWARD_MASTER_KEY", KEY)
+    }
+
+    /// In development, on the test's own database, which then belongs to development.
+    pub fn developing(ground: &Ground) -> Self {
+        let theirs = diesel::update(installation::table).set(installation::environment.eq("development"));
+        assert_eq!(theirs.execute(&mut ground.connect()).unwrap(), 1);
+        Self::on(ground).with("DOORWARD_ENV", "development")
     }
 
     /// Nothing but two free ports.
@@ -91,6 +100,11 @@ impl Installation {
         Running { child, address: self.address }
     }
 
+    /// A command that goes on, whose words can be read meanwhile.
+    pub fn begin(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     pub async fn serve(&self) -> Running {
         let running = self.spawn(&["serve"]);
         running.until("/health/ready", Some(200)).await;
@@ -115,11 +129,7 @@ impl Running {
     }
 
     pub fn signal(&self, signal: i32) {
-        #[expect(unsafe_code, reason = "there is no other way to send a signal")]
-        // SAFETY: it only sends a signal to our own child, which has not been waited for.
-        unsafe {
-            libc::kill(i32::try_from(self.child.id()).unwrap(), signal);
-        }
+        self::signal(&self.child, signal);
     }
 
     /// Its exit code, once it has ended, and what it had printed.
@@ -132,6 +142,14 @@ impl Running {
         let mut printed = String::new();
         std::io::Read::read_to_string(&mut self.child.stdout.take().unwrap(), &mut printed).unwrap();
         (self.child.wait().unwrap().code(), printed)
+    }
+}
+
+pub fn signal(child: &Child, signal: i32) {
+    #[expect(unsafe_code, reason = "there is no other way to send a signal")]
+    // SAFETY: it only sends a signal to our own child, which has not been waited for.
+    unsafe {
+        libc::kill(i32::try_from(child.id()).unwrap(), signal);
     }
 }
 
