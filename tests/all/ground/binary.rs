@@ -1,8 +1,10 @@
 //! The real program in a folder of its own, told by its environment and arguments alone.
 
+use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
@@ -30,6 +32,18 @@ pub struct Ran {
 pub struct Running {
     pub child: Child,
     pub address: SocketAddr,
+}
+
+/// No command of a test works for long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is said, while it is said: a full pipe would keep the program from its end.
+fn heard(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        from.read_to_string(&mut text).unwrap();
+        text
+    })
 }
 
 fn free() -> SocketAddr {
@@ -87,10 +101,21 @@ impl Installation {
         command
     }
 
+    /// Runs to its end, which must come: what should have refused to start would serve for ever.
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        let output = self.command(arguments).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Ran { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+        let mut child = self.begin(arguments);
+        let (out, err) = (heard(child.stdout.take().unwrap()), heard(child.stderr.take().unwrap()));
+        let began = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if began.elapsed() > PATIENCE {
+                drop(child.kill());
+                drop(child.wait());
+                panic!("`doorward {}` goes on: {}", arguments.join(" "), err.join().unwrap());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let code = child.wait().unwrap().code().unwrap_or(-1);
+        Ran { code, out: out.join().unwrap(), err: err.join().unwrap() }
     }
 
     /// A server, not yet waited for.
@@ -140,7 +165,7 @@ impl Running {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let mut printed = String::new();
-        std::io::Read::read_to_string(&mut self.child.stdout.take().unwrap(), &mut printed).unwrap();
+        self.child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
         (self.child.wait().unwrap().code(), printed)
     }
 }
