@@ -18,9 +18,10 @@ use crate::db::Outcome;
 use crate::identity::Scope;
 
 const AFTER: &str = "\
-The id stands in every answer, as `doorward-request-id` and as `requestId` of every error.
-The audit is asked in the database, so this works in every environment and for every node;
-the steps are known to a running development server alone.
+The id stands in every answer, as `doorward-request-id`, and in every error, as
+`requestId`. The audit is asked in the database, so this works in every
+environment and for every node; the steps are known to a running development
+server alone.
 Exit code 5 if nobody knows the request.
 
 Example:

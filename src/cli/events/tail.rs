@@ -11,8 +11,8 @@ use crate::cli::{Done, desk};
 use crate::components::terminal::tell;
 
 const AFTER: &str = "\
-It follows a server in development, which alone tells it what it does. Elsewhere read
-the log, or ask for one request by the id that its answer had:
+It follows a server in development, which alone tells it what it does. Elsewhere
+read the log, or ask for one request by the id that its answer had:
   journalctl -u doorward -f -o cat | jq 'select(.status >= 400)'
   doorward events show 0199f2c1-7a10-7bb3-9d5c-0a4be1d2c3f4
 
