@@ -54,13 +54,9 @@ struct Inner {
     in_flight: Mutex<HashMap<u64, u32>>,
 }
 
-/// Free when both are zero.
-#[derive(Clone, Copy, Default)]
-struct Bucket {
-    key: u64,
-    /// Microseconds since 1970.
-    full_at: i64,
-}
+/// A key, and the microseconds since 1970 at which it is full; free when both are zero. A plain pair, for of those alone
+/// does `vec!` ask the system for zeroed pages, which are no memory until they are touched.
+type Bucket = (u64, i64);
 
 impl Limiter {
     pub fn new(clock: Clock, classes: Vec<Class>) -> Self {
@@ -68,7 +64,7 @@ impl Limiter {
     }
 
     fn sized(clock: Clock, classes: Vec<Class>, buckets: usize) -> Self {
-        let shard = || Mutex::new(vec![Bucket::default(); (buckets / SHARDS).next_multiple_of(WAYS)]);
+        let shard = || Mutex::new(vec![(0, 0); (buckets / SHARDS).next_multiple_of(WAYS)]);
         let shards = (0..SHARDS).map(|_| shard()).collect();
         let (hash, in_flight) = (RandomState::new(), Mutex::default());
         Self(Arc::new(Inner { clock, classes, hash, shards, in_flight }))
@@ -84,18 +80,18 @@ impl Limiter {
         let now = (inner.clock)().0;
         let key = inner.hash.hash_one((class.name, key)) | 1;
         let mut shard = inner.shard(key);
-        let Some(bucket) = find(&mut shard, key, now) else {
+        let Some((_, full_at)) = find(&mut shard, key, now) else {
             return Err(RetryAfter(60));
         };
         let (capacity, price) = (class.micros(class.burst), class.micros(cost.min(class.burst)));
         // A clock that jumped back must not hold anybody longer than an empty bucket does.
-        let debt = bucket.full_at.saturating_sub(now).clamp(0, capacity);
+        let debt = full_at.saturating_sub(now).clamp(0, capacity);
         let excess = debt + price - capacity;
         if excess > 0 {
-            bucket.full_at = now + debt;
+            *full_at = now + debt;
             return Err(RetryAfter::micros(excess));
         }
-        bucket.full_at = now + debt + price;
+        *full_at = now + debt + price;
         Ok(())
     }
 
@@ -192,13 +188,13 @@ fn place(length: usize, key: u64) -> std::ops::Range<usize> {
 /// The key's bucket; else one that is full by now, which is as good as free; else the one that is full soonest.
 fn find(shard: &mut [Bucket], key: u64, now: i64) -> Option<&mut Bucket> {
     let set = shard.get_mut(place(shard.len(), key))?;
-    let at = match set.iter().position(|bucket| bucket.key == key) {
+    let at = match set.iter().position(|(held, _)| *held == key) {
         Some(at) => at,
-        None => set.iter().enumerate().min_by_key(|(_, bucket)| bucket.full_at).map(|(at, _)| at)?,
+        None => set.iter().enumerate().min_by_key(|(_, (_, full_at))| *full_at).map(|(at, _)| at)?,
     };
     let bucket = set.get_mut(at)?;
-    if bucket.key != key {
-        *bucket = Bucket { key, full_at: now };
+    if bucket.0 != key {
+        *bucket = (key, now);
     }
     Some(bucket)
 }

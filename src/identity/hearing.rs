@@ -69,6 +69,13 @@ impl Component for Listener {
     }
 }
 
+/// Whoever drops the parts without stopping them does not leave a thread that holds the house for ever.
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::SeqCst);
+    }
+}
+
 /// SQLite says that somebody wrote and not what.
 async fn watch_file(house: House, mut strangers: watch::Receiver<u64>) {
     while strangers.changed().await.is_ok() {

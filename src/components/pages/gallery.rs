@@ -92,7 +92,8 @@ fn kept(templates: &Templates, name: &str) -> Vec<KeptMail> {
 }
 
 fn request(path: &str, status: u16, took: u64) -> Request {
-    let refusal = (status == 401).then(|| "session.signIn.failed".to_owned());
+    let refusal =
+        (status == 401).then(|| "authPasswordBased.login.invalidEmailPasswordCombination".to_owned());
     let (id, tenant) = ("019aa0c5-8e6b-7d31-a44f-4c2a11e0f6a2".into(), Some("demo".into()));
     Request {
         id,
@@ -108,7 +109,8 @@ fn request(path: &str, status: u16, took: u64) -> Request {
 
 fn bar(name: &str, depth: usize, span: (u64, u64), fields: &[(&str, &str)]) -> Bar {
     let (offset, took) = (Duration::from_micros(span.0), Duration::from_micros(span.1));
-    let refusal = (name == "password.login").then(|| "session.signIn.failed".to_owned());
+    let refusal = (name == "password.login")
+        .then(|| "authPasswordBased.login.invalidEmailPasswordCombination".to_owned());
     let fields = fields.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     Bar { name: name.into(), depth, offset, took, refusal, fields }
 }
@@ -128,7 +130,7 @@ fn development(templates: &Templates, name: &str) -> Vec<(String, String)> {
         )],
     };
     let requests = [
-        request("/api/v1/auth/password/login", 401, 48_210),
+        request("/auth/password-based/login", 401, 48_210),
         request(if name == MARKER { name } else { "/api/v1/auth/session/refresh" }, 200, 3_120),
         request("/x", 500, 900),
     ];
