@@ -70,6 +70,7 @@ pub enum Forget {
     User(UserId),
     Tenant(TenantId),
     Keys(TenantId),
+    Guesses(TenantId),
 }
 
 #[derive(Debug, Default)]
@@ -309,6 +310,7 @@ impl<'c> Tx<'c> {
             Forget::User(id) => format!("user:{id}"),
             Forget::Tenant(id) => format!("tenant:{id}"),
             Forget::Keys(id) => format!("keys:{id}"),
+            Forget::Guesses(id) => format!("guesses:{id}"),
         };
         self.notify(&message)
     }

@@ -22,6 +22,21 @@ pub fn decoy(vault: &Vault, tenant: TenantId, value: &str) -> Result<Counter> {
     counter(vault, tenant, "decoy", value.as_bytes())
 }
 
+/// Codes that were mailed to an address, whatever they are for and however many of them: asking for another one buys no
+/// further guesses. Apart from the logins' counters, or whoever types wrong codes would keep the owner from logging in.
+pub fn of_mailbox(
+    vault: &Vault,
+    tenant: TenantId,
+    address: &str,
+    user: Option<UserId>,
+) -> Result<Vec<Counter>> {
+    let person = match user {
+        Some(user) => counter(vault, tenant, "mailed-user", user.as_bytes())?,
+        None => counter(vault, tenant, "mailed-decoy", address.as_bytes())?,
+    };
+    Ok(vec![counter(vault, tenant, "mailed", address.as_bytes())?, person])
+}
+
 pub(super) fn of_device(vault: &Vault, tenant: TenantId, device: &[u8]) -> Result<Counter> {
     counter(vault, tenant, "device", device)
 }
@@ -40,6 +55,15 @@ pub fn clear(tx: &mut Tx, counters: &[Counter]) -> Result<()> {
     Ok(())
 }
 
+/// The same by a way that stays open while the counters are closed: no node remembers a block of them.
+pub fn reopen(tx: &mut Tx, tenant: TenantId, counters: &[Counter]) -> Result<()> {
+    let mut counted = 0;
+    for counter in counters {
+        counted += entity::clear(tx.conn, counter)?;
+    }
+    if counted > 0 { tx.forget(Forget::Guesses(tenant)) } else { Ok(()) }
+}
+
 /// The password was right, and a factor is still due: this guess was none, but the others stay counted, or whoever
 /// has the password could guess at the factor for ever.
 pub fn forgive(tx: &mut Tx, counters: &[Counter]) -> Result<()> {
@@ -55,6 +79,7 @@ pub fn pardon(tx: &mut Tx, vault: &Vault, home: TenantId, user: UserId) -> Resul
     let mut counters = vec![of_user(vault, home, user)?];
     for (tenant, value) in entity::names_of(tx.conn, user)? {
         counters.push(of_identifier(vault, tenant, &value)?);
+        counters.extend(of_mailbox(vault, tenant, &value, Some(user))?);
     }
     clear(tx, &counters)?;
     tx.forget(Forget::User(user))

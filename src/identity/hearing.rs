@@ -140,6 +140,7 @@ fn meant(said: &str) -> Option<Forget> {
         "user" => id.parse().ok().map(Forget::User),
         "tenant" => id.parse().ok().map(Forget::Tenant),
         "keys" => id.parse().ok().map(Forget::Keys),
+        "guesses" => id.parse().ok().map(Forget::Guesses),
         _ => None,
     }
 }
@@ -155,6 +156,7 @@ mod tests {
 
         assert_eq!(meant(&format!("session:{session}")), Some(Forget::Session(session)));
         assert_eq!(meant(&format!("keys:{tenant}")), Some(Forget::Keys(tenant)));
+        assert_eq!(meant(&format!("guesses:{tenant}")), Some(Forget::Guesses(tenant)));
         assert_eq!(meant("session:everybody"), None);
         assert_eq!(meant("planet:1"), None);
     }

@@ -270,6 +270,7 @@ impl House {
                 self.blocks.invalidate_all();
             }
             Forget::Keys(tenant) => self.keys.forget(tenant),
+            Forget::Guesses(_) => self.blocks.invalidate_all(),
             Forget::Tenant(tenant) => {
                 self.live
                     .evict_where(|_, l| l.as_ref().is_none_or(|l| l.tenant == tenant || l.home == tenant));

@@ -7,12 +7,12 @@ use serde_json::Value;
 use super::entity::{Proof, Purpose, Spot};
 use crate::base::{
     ClientId, Email, Error, HashedToken, PlainToken, ProofId, ProofRequestId, RecordId, Result, TenantId,
-    UserId,
+    Timestamp, UserId,
 };
 use crate::components::line::Code;
 use crate::components::vault::Vault;
-use crate::db::Json;
 use crate::db::tx::Tx;
+use crate::db::{DbConn, Json};
 use crate::identity::House;
 
 /// Tries at one code.
@@ -123,13 +123,17 @@ pub fn mint(tx: &mut Tx, house: &House, new: New<'_>) -> Result<Minted> {
 }
 
 /// Whose proof this is, not yet used: their row is locked before the proof is, as everywhere.
-pub fn person(tx: &mut Tx, purpose: Purpose, presented: &Presented) -> Result<Option<UserId>> {
-    let tenant = tenant(tx)?;
+pub fn person(
+    conn: &mut DbConn,
+    (tenant, purpose): (TenantId, Purpose),
+    presented: &Presented,
+    now: Timestamp,
+) -> Result<Option<UserId>> {
     let found = match presented {
-        Presented::Link(token) => Proof::peek(tx.conn, purpose, &token.hash(), tx.now)?,
+        Presented::Link(token) => Proof::peek(conn, purpose, &token.hash(), now)?,
         Presented::Code(typed) => {
             let (address, request) = (typed.address.as_str(), typed.request);
-            Spot { tenant, purpose, address, request }.any(tx.conn)?
+            Spot { tenant, purpose, address, request }.any(conn)?
         }
     };
     Ok(found.filter(|proof| proof.tenant_id == tenant).and_then(|proof| proof.user_id))

@@ -8,6 +8,7 @@ pub mod controller;
 mod cursor;
 pub mod entity;
 pub mod events;
+pub mod presence;
 pub mod steps;
 
 pub use arrival::{Arrival, Arrived, Due};

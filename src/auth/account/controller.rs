@@ -8,7 +8,7 @@ use super::events::asking::{self, NewAccount};
 use super::events::verify::{self, Confirmation};
 use super::events::{self, reset};
 use super::{invitation_controller, mails, pages};
-use crate::base::error::INVALID;
+use crate::base::error::{BUSY, INVALID, RATE_LIMITED};
 use crate::base::{Email, Error, FieldError, NewPassword, Password, PlainToken, ProofRequestId, Result};
 use crate::http::WithCookies;
 use crate::identity::{Access, ClientKind, Method, Route, Scope};
@@ -38,7 +38,7 @@ fn asking_routes() -> Vec<Route> {
             .original(),
         Route::new(Method::Post, "/auth/password-based/update-email", Access::Session, update_email)
             .named("account.update_email", "Ask for another address. It counts when its mailbox has proven it; a taken one is answered the same.")
-            .refuses(&[&NOT_AT_HOME, &PASSWORD_REQUIRED, &WRONG_PASSWORD, &MAIL_CLOSED])
+            .refuses(&[&NOT_AT_HOME, &PASSWORD_REQUIRED, &WRONG_PASSWORD, &MAIL_CLOSED, &RATE_LIMITED, &BUSY])
             .original(),
     ]
 }
@@ -51,7 +51,7 @@ fn proving_routes() -> Vec<Route> {
                 "account.verify_email",
                 "Prove an address by the link's token or the typed code, once, and log in.",
             )
-            .refuses(&[&INVALID_VERIFY_TOKEN])
+            .refuses(&[&INVALID_VERIFY_TOKEN, &RATE_LIMITED, &BUSY])
             .cookie()
             .original(),
         Route::new(Method::Post, "/auth/password-based/reset-password", Access::Tenant, reset_password)
@@ -59,11 +59,11 @@ fn proving_routes() -> Vec<Route> {
                 "account.reset_password",
                 "Set a new password by the link's token or the typed code. Every session of yours ends.",
             )
-            .refuses(&[&INVALID_RESET_TOKEN])
+            .refuses(&[&INVALID_RESET_TOKEN, &RATE_LIMITED, &BUSY])
             .original(),
         Route::new(Method::Post, "/auth/password-based/confirm-email", Access::Tenant, confirm_email)
             .named("account.confirm_email", "Prove the new address that you asked for.")
-            .refuses(&[&INVALID_CONFIRM_TOKEN]),
+            .refuses(&[&INVALID_CONFIRM_TOKEN, &RATE_LIMITED]),
         Route::new(Method::Post, "/auth/password-based/undo-email", Access::Tenant, undo_email)
             .named("account.undo_email", "Take a change of address back, from the old mailbox.")
             .refuses(&[&INVALID_UNDO_TOKEN]),

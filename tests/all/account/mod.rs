@@ -1,6 +1,7 @@
 //! What a mail leads to: sign-up, verification, reset, changed addresses, invitations, and their pages.
 
 mod address;
+mod guesses;
 mod invitation;
 mod pages;
 mod purposes;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use doorward::base::{Password, UserId};
-use doorward::components::config::{MailTls, MailTransport};
+use doorward::components::config::{Config, MailTls, MailTransport};
 use doorward::db::schema::{jobs, login_identifiers, password_logins};
 use serde_json::{Value, json};
 
@@ -34,13 +35,17 @@ impl House {
 
     /// So many mails an hour to one address.
     pub async fn allowing(ground: Ground, mails: u32) -> Self {
-        let smtp = Smtp::start().await;
         let mut config = app::config(&ground);
+        config.limits.mails_per_address_per_hour = mails.try_into().unwrap();
+        Self::with(ground, config).await
+    }
+
+    pub async fn with(ground: Ground, mut config: Config) -> Self {
+        let smtp = Smtp::start().await;
         config.mail.transport = MailTransport::Smtp;
         config.mail.host = Some("127.0.0.1".into());
         config.mail.port = smtp.address.port().try_into().unwrap();
         config.mail.tls = MailTls::None;
-        config.limits.mails_per_address_per_hour = mails.try_into().unwrap();
         Self { app: App::with(ground, config).await, smtp }
     }
 

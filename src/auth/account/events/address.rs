@@ -1,11 +1,10 @@
 //! A changed address: asked for by its owner, proven by the new mailbox, taken back from the old one.
 
-use std::time::Duration;
-
 use serde_json::json;
 use tracing::instrument;
 
 use super::asking::{ask, mail_is_sent};
+use super::redeeming::Claim;
 use super::reset::expel;
 use super::{INVALID_CONFIRM_TOKEN, INVALID_UNDO_TOKEN, NOT_AT_HOME, PASSWORD_REQUIRED, WRONG_PASSWORD};
 use crate::auth::account::entity::{Login, login};
@@ -17,11 +16,9 @@ use crate::components::line::Line;
 use crate::components::mail::messages;
 use crate::db::tx::{Audit, Forget, Happened, Tx};
 use crate::identity::{House, Live, Scope, Tenant, User};
-use crate::proofs::steps::{consume, kill_all, mint, person};
+use crate::proofs::steps::{kill_all, mint};
 use crate::proofs::{New, Presented, Proof, Purpose};
-
-/// A login younger than this speaks for its owner without the password.
-const FRESH: Duration = Duration::from_secs(600);
+use crate::users::presence::{self, Account, Shown};
 
 pub struct Change {
     pub email: Email,
@@ -31,7 +28,8 @@ pub struct Change {
 
 /// Asks for another address. Nothing changes before the new one is proven, and a taken one is answered the same.
 ///
-/// Refuses with `.account.notAtHome`, `.updateEmail.passwordRequired` and `.updateEmail.invalidPassword`.
+/// Refuses with `.account.notAtHome`, `.updateEmail.passwordRequired` and `.updateEmail.invalidPassword`; with
+/// `server.internal.rateLimit` who guesses at the password too fast.
 #[instrument(name = "account.update_email", skip_all)]
 pub async fn update_email(scope: &Scope, change: Change) -> Result<ProofRequestId> {
     mail_is_sent(scope)?;
@@ -44,18 +42,21 @@ pub async fn update_email(scope: &Scope, change: Change) -> Result<ProofRequestI
     ask(scope, change.email, What::ChangeEmail { user: live.user }, onward).await
 }
 
-/// Guesses with a stolen session cost what guesses at the door cost: two at a time, and a hash each.
+/// Guesses with a stolen session spend from the budget of guesses at the door.
 async fn prove_presence(scope: &Scope, live: &Live, password: Option<Password>) -> Result<()> {
-    let Some(password) = password else {
-        let fresh = scope.now().since(live.authenticated_at) <= FRESH;
-        return if fresh { Ok(()) } else { Err(PASSWORD_REQUIRED.error()) };
-    };
     let user = live.user;
-    let _guess = scope.house.limiter.in_flight(user.as_bytes(), 2)?;
     let login = scope.read(move |conn| Ok(Login::of(conn, user)?)).await?;
-    let stored = login.as_ref().and_then(|login| login.password_hash.as_deref());
-    let verdict = scope.house.hasher.verify(Some(live.home), &password, stored).await?;
-    if verdict.matches { Ok(()) } else { Err(WRONG_PASSWORD.because("password")) }
+    let account = Account {
+        home: live.home,
+        user,
+        email: login.as_ref().map_or("", |login| &login.email),
+        password_hash: login.as_ref().and_then(|login| login.password_hash.as_deref()),
+    };
+    match presence::show(scope, &account, password.as_ref()).await? {
+        Shown::Yes => Ok(()),
+        Shown::Stale => Err(PASSWORD_REQUIRED.error()),
+        Shown::Wrong(reason) => Err(WRONG_PASSWORD.because(reason)),
+    }
 }
 
 /// The new mailbox is proven: from now on it is the address. The old one is told, and can take it back.
@@ -64,25 +65,18 @@ async fn prove_presence(scope: &Scope, live: &Live, password: Option<Password>) 
 #[instrument(name = "account.confirm_email", skip_all)]
 pub async fn confirm_email(scope: &Scope, presented: Presented) -> Result<()> {
     let (house, tenant) = (scope.house.clone(), scope.tenant()?.clone());
-    let confirmed = scope.write(move |tx| {
-        if let Some(user) = person(tx, Purpose::ConfirmEmail, &presented)? {
-            User::lock(tx.conn, user)?;
-        }
-        match consume(tx, &house, Purpose::ConfirmEmail, &presented)? {
-            Some(proof) => change(tx, (&house, &tenant), &proof),
-            None => Ok(false),
-        }
-    });
-    if confirmed.await? { Ok(()) } else { Err(INVALID_CONFIRM_TOKEN.because("proof")) }
+    let claim = Claim::new(scope, Purpose::ConfirmEmail, presented).await?;
+    let confirmed = claim.redeem(scope, move |tx, proof| change(tx, (&house, &tenant), proof));
+    confirmed.await?.ok_or_else(|| INVALID_CONFIRM_TOKEN.because("proof"))
 }
 
-fn change(tx: &mut Tx, (house, tenant): (&House, &Tenant), proof: &Proof) -> Result<bool> {
-    let Some((person, login, new)) = owner(tx, proof)? else { return Ok(false) };
+fn change(tx: &mut Tx, (house, tenant): (&House, &Tenant), proof: &Proof) -> Result<Option<()>> {
+    let Some((person, login, new)) = owner(tx, proof)? else { return Ok(None) };
     // Two changes were asked for and another one was proven first: this one started from an address that is gone.
     let from_here = proof.data.0.get("from").and_then(|from| from.as_str()) == Some(login.email.as_str());
-    let Ok(old) = Email::parse(&login.email) else { return Ok(false) };
+    let Ok(old) = Email::parse(&login.email) else { return Ok(None) };
     if !from_here || !readdress(tx, &person, &old, &new)? {
-        return Ok(false);
+        return Ok(None);
     }
     kill_all(tx, person.id)?;
     let request = house.random.id();
@@ -95,7 +89,7 @@ fn change(tx: &mut Tx, (house, tenant): (&House, &Tenant), proof: &Proof) -> Res
     desk.send(tx, &old, messages::EmailChanged { new_address, at, undo, undo_valid })?;
     tx.audit(Audit::success("account.confirm_email").of("user", person.id))?;
     tx.throw(Happened::new("doorward.user.post.updateEmail", "user", person.id))?;
-    Ok(true)
+    Ok(Some(()))
 }
 
 /// The old mailbox takes the change back: its address counts again, everybody is out, and no password opens the account
@@ -105,23 +99,16 @@ fn change(tx: &mut Tx, (house, tenant): (&House, &Tenant), proof: &Proof) -> Res
 #[instrument(name = "account.undo_email", skip_all)]
 pub async fn undo_email(scope: &Scope, presented: Presented) -> Result<()> {
     let (house, tenant) = (scope.house.clone(), scope.tenant()?.clone());
-    let undone = scope.write(move |tx| {
-        if let Some(user) = person(tx, Purpose::UndoEmail, &presented)? {
-            User::lock(tx.conn, user)?;
-        }
-        match consume(tx, &house, Purpose::UndoEmail, &presented)? {
-            Some(proof) => take_back(tx, (&house, &tenant), &proof),
-            None => Ok(false),
-        }
-    });
-    if undone.await? { Ok(()) } else { Err(INVALID_UNDO_TOKEN.because("proof")) }
+    let claim = Claim::new(scope, Purpose::UndoEmail, presented).await?;
+    let undone = claim.redeem(scope, move |tx, proof| take_back(tx, (&house, &tenant), proof));
+    undone.await?.ok_or_else(|| INVALID_UNDO_TOKEN.because("proof"))
 }
 
-fn take_back(tx: &mut Tx, (house, tenant): (&House, &Tenant), proof: &Proof) -> Result<bool> {
-    let Some((person, login, old)) = owner(tx, proof)? else { return Ok(false) };
-    let Ok(current) = Email::parse(&login.email) else { return Ok(false) };
+fn take_back(tx: &mut Tx, (house, tenant): (&House, &Tenant), proof: &Proof) -> Result<Option<()>> {
+    let Some((person, login, old)) = owner(tx, proof)? else { return Ok(None) };
+    let Ok(current) = Email::parse(&login.email) else { return Ok(None) };
     if !readdress(tx, &person, &current, &old)? {
-        return Ok(false);
+        return Ok(None);
     }
     Login::take_password_away(tx.conn, person.id, tx.now)?;
     expel(tx, person.id, "emailChangeUndone")?;
@@ -133,7 +120,7 @@ fn take_back(tx: &mut Tx, (house, tenant): (&House, &Tenant), proof: &Proof) -> 
     reset_mail(tx, &desk, reset)?;
     tx.audit(Audit::success("account.undo_email").of("user", person.id))?;
     tx.throw(Happened::new("doorward.user.post.undoEmail", "user", person.id))?;
-    Ok(true)
+    Ok(Some(()))
 }
 
 fn proofs_of(tx: &mut Tx, user: UserId) -> Result<usize> {

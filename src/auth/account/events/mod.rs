@@ -3,6 +3,7 @@
 pub mod address;
 pub mod asking;
 pub mod invitation;
+mod redeeming;
 pub mod reset;
 pub mod verify;
 

@@ -3,6 +3,7 @@
 use tracing::instrument;
 
 use super::INVALID_RESET_TOKEN;
+use super::redeeming::Claim;
 use crate::auth::account::entity::Login;
 use crate::auth::account::mails::{self, Desk};
 use crate::auth::account::policy;
@@ -12,31 +13,25 @@ use crate::components::mail::messages;
 use crate::db::tx::{Audit, Forget, Happened, Tx};
 use crate::guesses::steps::pardon;
 use crate::identity::{House, Scope, Tenant, User};
-use crate::proofs::steps::{consume, kill_all, person};
+use crate::proofs::steps::kill_all;
 use crate::proofs::{Presented, Proof, Purpose};
 use crate::sessions::steps::end_all;
 
 /// Sets a new password by a proof of the mailbox. Every session of the person ends, everywhere.
 ///
 /// Refuses with `validator.error` a password that the tenant does not take, which uses nothing up, and with
-/// `authPasswordBased.resetPassword.invalidResetToken` whatever the proof lacks, all alike.
+/// `authPasswordBased.resetPassword.invalidResetToken` whatever the proof lacks, all alike; with
+/// `server.internal.rateLimit` who types codes too fast.
 #[instrument(name = "account.reset_password", skip_all)]
 pub async fn reset_password(scope: &Scope, presented: Presented, password: NewPassword) -> Result<()> {
     let tenant = scope.tenant()?.clone();
     let address = address_of(scope, &presented).await?;
     policy::check(&tenant, &password, &[&address])?;
-    let hash = scope.house.hasher.hash(Some(tenant.id), password.as_password()).await?;
+    let claim = Claim::new(scope, Purpose::ResetPassword, presented).await?;
+    let hash = claim.hash(scope, tenant.id, &password).await?;
     let house = scope.house.clone();
-    let reset = scope.write(move |tx| {
-        if let Some(user) = person(tx, Purpose::ResetPassword, &presented)? {
-            User::lock(tx.conn, user)?;
-        }
-        match consume(tx, &house, Purpose::ResetPassword, &presented)? {
-            Some(proof) => set(tx, (&house, &tenant), &proof, &hash),
-            None => Ok(false),
-        }
-    });
-    if reset.await? { Ok(()) } else { Err(INVALID_RESET_TOKEN.because("proof")) }
+    let reset = claim.redeem(scope, move |tx, proof| set(tx, (&house, &tenant), proof, &hash));
+    reset.await?.ok_or_else(|| INVALID_RESET_TOKEN.because("proof"))
 }
 
 /// A link that is dead already costs no hash: 256 bits are not guessed by asking how long it took.
@@ -50,11 +45,11 @@ async fn address_of(scope: &Scope, presented: &Presented) -> Result<String> {
     proof.map(|proof| proof.address).ok_or_else(|| INVALID_RESET_TOKEN.because("proof"))
 }
 
-fn set(tx: &mut Tx, (house, tenant): (&House, &Tenant), proof: &Proof, hash: &str) -> Result<bool> {
-    let Some(user) = proof.user_id else { return Ok(false) };
+fn set(tx: &mut Tx, (house, tenant): (&House, &Tenant), proof: &Proof, hash: &str) -> Result<Option<()>> {
+    let Some(user) = proof.user_id else { return Ok(None) };
     let active = User::lock(tx.conn, user)?.filter(User::is_active);
     let login = Login::of(tx.conn, user)?.filter(|login| login.email == proof.address);
-    let (Some(person), Some(login)) = (active, login) else { return Ok(false) };
+    let (Some(person), Some(login)) = (active, login) else { return Ok(None) };
     Login::set_password(tx.conn, user, hash, tx.now)?;
     expel(tx, user, "passwordReset")?;
     // The mailbox has spoken: who was kept out by strangers' guesses may knock again.
@@ -66,7 +61,7 @@ fn set(tx: &mut Tx, (house, tenant): (&House, &Tenant), proof: &Proof, hash: &st
         let device = tx.cause.user_agent.as_deref().map(Line::new);
         desk.send(tx, &email, messages::PasswordChanged { at: tx.now, device })?;
     }
-    Ok(true)
+    Ok(Some(()))
 }
 
 /// Whoever was in is out, and whatever was decided from the old password must be decided again.

@@ -4,6 +4,7 @@ use serde_json::json;
 use tracing::instrument;
 
 use super::INVALID_VERIFY_TOKEN;
+use super::redeeming::Claim;
 use crate::auth::account::entity::{Login, SignUpRow, login};
 use crate::auth::account::policy;
 use crate::auth::account::steps::{self, Person};
@@ -11,7 +12,6 @@ use crate::base::{Email, NewPassword, PendingLoginId, ProofRequestId, Result, Si
 use crate::db::Json;
 use crate::db::tx::{Audit, Forget, Happened, Tx};
 use crate::identity::{App, Factors, House, LoginType, Next, PendingLogin, Scope, User};
-use crate::proofs::steps::{consume, person};
 use crate::proofs::{Presented, Proof, Purpose};
 use crate::sessions::answers::TokenPair;
 use crate::sessions::device::Device;
@@ -58,19 +58,16 @@ pub async fn confirm(scope: &Scope, given: Confirmation) -> Result<()> {
 async fn prove(scope: &Scope, given: Confirmation, log_in: bool) -> Result<Option<Entered>> {
     let (tenant, app, house) = (scope.tenant()?.clone(), scope.app()?.clone(), scope.house.clone());
     let Confirmation { presented, request, password, device } = given;
+    if let Some(password) = &password {
+        policy::check(&tenant, password, &[])?;
+    }
+    let claim = Claim::new(scope, Purpose::VerifyAddress, presented).await?;
     let chosen = match &password {
-        Some(password) => {
-            policy::check(&tenant, password, &[])?;
-            Some(house.hasher.hash(Some(tenant.id), password.as_password()).await?)
-        }
+        Some(password) => Some(claim.hash(scope, tenant.id, password).await?),
         None => None,
     };
-    let proven = scope.write(move |tx| {
-        if let Some(user) = person(tx, Purpose::VerifyAddress, &presented)? {
-            User::lock(tx.conn, user)?;
-        }
-        let Some(proof) = consume(tx, &house, Purpose::VerifyAddress, &presented)? else { return Ok(None) };
-        let Some(user) = proven(tx, &proof, request, chosen.clone())? else { return Ok(None) };
+    let proven = claim.redeem(scope, move |tx, proof| {
+        let Some(user) = proven(tx, proof, request, chosen.clone())? else { return Ok(None) };
         let entered = if log_in { enter(tx, &house, &app, user, device.clone())? } else { None };
         Ok(Some(entered))
     });

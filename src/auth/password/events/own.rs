@@ -1,20 +1,14 @@
 //! What people switch at their own password login, once they have shown again who they are.
 
-use std::time::Duration;
-
 use tracing::instrument;
 
 use super::{NOT_YOURS, STEP_UP, WRONG_CURRENT};
 use crate::auth::password::entity::{Candidate, PasswordLogin};
-use crate::auth::password::steps;
-use crate::base::{Error, Password, PlainToken, Result};
+use crate::base::{Error, Password, Result};
 use crate::db::tx::{Audit, Forget, Happened};
-use crate::guesses::{self, Counted, KnownDevice};
 use crate::identity::{Live, Scope, User};
 use crate::sessions::steps::end_all;
-
-/// A login that is no older than this is as good as the password.
-const FRESH: Duration = Duration::from_secs(10 * 60);
+use crate::users::presence::{self, Account, Shown};
 
 /// The caller's own password login, in a session that is theirs by a factor of their home.
 pub(super) async fn account(scope: &Scope) -> Result<Candidate> {
@@ -26,37 +20,19 @@ pub(super) async fn account(scope: &Scope) -> Result<Candidate> {
     found.filter(|found| found.login.is_some()).ok_or_else(|| NOT_YOURS.error())
 }
 
-/// Asks for the current password, or for a fresh login. Guesses at it spend from the budget of every other guess.
+/// Asks for the current password, or for a fresh login.
 pub(super) async fn confirm(scope: &Scope, account: &Candidate, current: Option<&Password>) -> Result<()> {
-    let Some(current) = current else {
-        let age = scope.now().since(scope.live()?.authenticated_at);
-        return if age < FRESH { Ok(()) } else { Err(STEP_UP.error()) };
+    let shown = Account {
+        home: account.home.id,
+        user: account.user.id,
+        email: account.login.as_ref().map_or("", |login| &login.email),
+        password_hash: account.hash(),
     };
-    guesses::events::budget(scope)?;
-    let known = KnownDevice::presented(scope, None::<&PlainToken>);
-    let known = known.filter(|known| known.user == account.user.id);
-    let email = account.login.as_ref().map_or("", |login| login.email.as_str());
-    let named = (scope.tenant_id()?, email);
-    let counters = steps::counters(&scope.house, named, Some(account), known.as_ref())?;
-    let counted = guesses::events::count(scope, counters).await?;
-    let stored = account.hash().filter(|_| matches!(counted, Counted::Open(_)));
-    let verdict = scope.house.hasher.verify(Some(account.home.id), current, stored).await;
-    let Counted::Open(attempt) = counted else { return Err(WRONG_CURRENT.because("blocked")) };
-    let verdict = match verdict {
-        Ok(verdict) => verdict,
-        Err(busy) => {
-            guesses::events::give_back(scope, &attempt).await?;
-            return Err(busy);
-        }
-    };
-    if verdict.matches {
-        return guesses::events::clear(scope, attempt).await;
+    match presence::show(scope, &shown, current).await? {
+        Shown::Yes => Ok(()),
+        Shown::Stale => Err(STEP_UP.error()),
+        Shown::Wrong(reason) => Err(WRONG_CURRENT.because(reason)),
     }
-    let user = account.user.id;
-    scope
-        .write(move |tx| tx.audit(Audit::refused("password.confirm", "wrongPassword").of("user", user)))
-        .await?;
-    Err(WRONG_CURRENT.because("wrongPassword"))
 }
 
 /// From now on a login by password also asks for the code that is mailed.
