@@ -47,7 +47,14 @@ pub struct Record {
 }
 
 #[derive(Clone, Default)]
-pub struct Denials(Arc<Mutex<Book>>);
+pub struct Denials(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    book: Mutex<Book>,
+    /// One at a time: whoever has written down knows that nothing older is still on its way.
+    writing: tokio::sync::Mutex<()>,
+}
 
 #[derive(Default)]
 struct Book {
@@ -105,6 +112,7 @@ impl Denials {
 
     /// Writes what is due: records at once, sums when their minute is over, or everything at the end.
     pub async fn write_down(&self, db: &Db, now: Timestamp, all: bool) -> Result<usize> {
+        let _alone = self.0.writing.lock().await;
         let due = Arc::new(self.due(now, all));
         if due.is_empty() {
             return Ok(0);
@@ -137,7 +145,7 @@ impl Denials {
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -53,7 +53,6 @@ const DONE: &[&str] = &[
 const REFUSED: &[&str] = &[
     "account.accept_invitation",
     "account.reset_password",
-    "account.update_email",
     "account.verify_email",
     "password.confirm",
     "password.login",

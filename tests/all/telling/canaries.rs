@@ -57,8 +57,16 @@ async fn log_1_no_secret_is_in_log_recorder_rows_metrics_or_refusals(ground: Gro
 /// What the server itself is told in confidence.
 fn own_secrets() -> BTreeSet<String> {
     let hex: String = MASTER.iter().map(|byte| format!("{byte:02x}")).collect();
-    let own =
-        [CANARY, PASSWORD, SECRET, MAIL_PASSWORD, DATABASE_PASSWORD, &BASE64_STANDARD.encode(MASTER), &hex];
+    let own = [
+        CANARY,
+        MEMBER,
+        PASSWORD,
+        SECRET,
+        MAIL_PASSWORD,
+        DATABASE_PASSWORD,
+        &BASE64_STANDARD.encode(MASTER),
+        &hex,
+    ];
     own.into_iter().map(str::to_owned).collect()
 }
 
