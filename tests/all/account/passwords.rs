@@ -52,9 +52,11 @@ impl<'a> Ways<'a> {
         ["sign-up", "verify-email", "reset-password", "update-password", "invitation"];
 
     async fn open(house: &'a House, door: &Door) -> Self {
-        let user = house.app.person(door, ADA).await;
-        house.app.promote(door, user).await;
-        let access = house.app.session(door, user).await.access;
+        house.app.person(door, ADA).await;
+        // Somebody else: a reset ends sessions, and a change ends resets.
+        let eve = house.app.person(door, "eve@example.com").await;
+        house.app.promote(door, eve).await;
+        let access = house.app.session(door, eve).await.access;
         house.forgot(door, ADA).await;
         let reset = token(&house.mail(ADA).await);
         house.sign_up(door, "new@example.com").await;
@@ -143,7 +145,10 @@ async fn pw_4_two_hundred_common_passwords_are_refused_wherever_one_is_set(groun
     for word in fitting.iter().step_by(fitting.len() / 200) {
         for way in Ways::ALL {
             let refused = ways.set(way, word).await;
-            assert_eq!(why(&refused), (422, "validator.password.common"), "{way} {word}: {}", refused.text);
+            // A few are little more than a part of somebody's address, which is looked for first.
+            let (status, key) = why(&refused);
+            let known = ["validator.password.common", "validator.password.personal"].contains(&key);
+            assert!(status == 422 && known, "{way} {word}: {}", refused.text);
         }
     }
     for way in Ways::ALL {
@@ -157,13 +162,13 @@ async fn pw_4_what_is_known_of_a_person_is_refused_wherever_one_is_set(ground: G
     let ways = Ways::open(&house, &door).await;
 
     for way in Ways::ALL {
-        let refused = ways.set(way, "Tenant a Tenant a 2026").await;
+        let refused = ways.set(way, "Tenant a Tenant a 26").await;
         assert_eq!(why(&refused), (422, "validator.password.personal"), "{way}: {}", refused.text);
     }
     let own = [
         ("sign-up", "ada.two@example.com!"),
         ("reset-password", "ada@example.com ADA"),
-        ("update-password", "ada@example.com ADA"),
+        ("update-password", "eve@example.com EVE"),
     ];
     for (way, password) in own
         .into_iter()

@@ -2,7 +2,7 @@
 //! native client and once as a browser, whose pages stand in a real Chromium.
 
 use diesel::prelude::*;
-use doorward::base::UserId;
+use doorward::base::{ClientId, UserId};
 use doorward::db::schema::{client_origins, clients};
 use doorward::identity::{Scope, User};
 use reqwest::Method;
@@ -176,7 +176,7 @@ impl<'a> Walker<'a> {
         let ended = self.call("/session/logout", json!({ "sessionId": id })).await;
         assert_eq!(ended.status, 200, "{}", ended.text);
         assert!(self.is_out(one.says("accessToken")).await && !self.is_out(two.says("accessToken")).await);
-        let others = self.call("/session/logout-others", json!({})).await;
+        let others = self.call("/api/v1/session/logout-others", json!({})).await;
         assert_eq!((others.status.as_u16(), &others.json["ended"]), (200, &json!(1)), "{}", others.text);
         assert!(self.is_out(two.says("accessToken")).await);
         self.me().await;
@@ -278,7 +278,7 @@ impl<'a> Walker<'a> {
             if let Some(origin) = &own {
                 use client_origins as o;
                 let listing = clients::table.filter(clients::public_id.eq(&client)).select(clients::id);
-                let listing: uuid::Uuid = listing.get_result(tx.conn)?;
+                let listing: ClientId = listing.get_result(tx.conn)?;
                 let row = (o::client_id.eq(listing), o::origin.eq(origin), o::tenant_id.eq(tenant));
                 diesel::insert_into(o::table).values(row).execute(tx.conn)?;
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tracing::instrument;
 
-use crate::auth::password::entity::{self, PasswordLogin};
+use crate::auth::password::entity::PasswordLogin;
 use crate::base::{Email, Error, Result, TenantId, UserId};
 use crate::components::hasher::accept_import;
 use crate::db::tx::{Audit, Happened, Tx};
@@ -69,7 +69,7 @@ fn admit(tx: &mut Tx, tenant: TenantId, one: &Imported) -> Result<Outcome> {
     };
     let made = tx.conn.nested(|conn| {
         user.insert(conn)?;
-        if !entity::name(conn, (tenant, id), &one.email, now)? {
+        if !User::claim(conn, (tenant, id), &one.email, now)? {
             return Err(Taken::Address);
         }
         login.insert(conn)?;
