@@ -114,6 +114,7 @@ async fn pw_1_eight_characters_do_where_a_second_factor_is_asked_of_everybody_an
             let set = ways.set(way, enough).await;
             assert!(set.status.is_success(), "{way} {enough}: {}", set.text);
         }
+        assert!(house.mail(ADA).await.subject().ends_with("was changed"));
     }
 }
 
