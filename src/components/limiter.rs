@@ -99,6 +99,18 @@ impl Limiter {
         Ok(())
     }
 
+    /// Of the whole table: laid out at the start, and never more.
+    pub fn bytes(&self) -> usize {
+        let lock =
+            |shard: &Mutex<Vec<Bucket>>| shard.lock().unwrap_or_else(PoisonError::into_inner).capacity();
+        self.0.shards.iter().map(lock).sum::<usize>() * size_of::<Bucket>()
+    }
+
+    /// Keys with a guess in flight.
+    pub fn guarded(&self) -> usize {
+        self.0.guards().len()
+    }
+
     /// At most `most` guards of one key at a time on this node. Parallel guesses would otherwise all be
     /// evaluated before the first of them is counted.
     pub fn in_flight(&self, key: &[u8], most: u32) -> Result<Guard, RetryAfter> {

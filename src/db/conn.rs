@@ -23,6 +23,11 @@ const PRAGMAS: &str = "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA
 const SETTINGS: &str = "SET lock_timeout='2s'; SET statement_timeout='30s'; \
     SET idle_in_transaction_session_timeout='30s'; SET synchronous_commit=on; SET TIME ZONE 'UTC';";
 
+/// Deadlocks and lock timeouts have no code in diesel's errors, only words, and the words must be the ones we know. A
+/// role needs leave to choose them (`GRANT SET ON PARAMETER lc_messages`); the doctor says where it has none.
+const ENGLISH: &str = "DO $$ BEGIN PERFORM set_config('lc_messages', 'C', false); \
+    EXCEPTION WHEN insufficient_privilege THEN NULL; END $$;";
+
 pub fn is_postgres(url: &str) -> bool {
     url.starts_with("postgres://") || url.starts_with("postgresql://")
 }
@@ -32,7 +37,8 @@ impl DbConn {
     pub fn open(url: &str) -> ConnectionResult<Self> {
         if is_postgres(url) {
             let mut conn = PgConnection::establish(url)?;
-            conn.batch_execute(SETTINGS).map_err(ConnectionError::CouldntSetupConfiguration)?;
+            conn.batch_execute(&[SETTINGS, ENGLISH].concat())
+                .map_err(ConnectionError::CouldntSetupConfiguration)?;
             return Ok(Self::Pg(conn));
         }
         let path = url.strip_prefix("sqlite://").unwrap_or(url);
@@ -43,6 +49,20 @@ impl DbConn {
 
     pub fn is_postgres(&self) -> bool {
         matches!(self, Self::Pg(_))
+    }
+
+    /// The locale of the server's words, unless they are English.
+    pub fn foreign_words(&mut self) -> QueryResult<Option<String>> {
+        #[derive(QueryableByName)]
+        struct Spoken {
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            locale: String,
+        }
+        let Self::Pg(conn) = self else { return Ok(None) };
+        let asked = diesel::sql_query("SELECT current_setting('lc_messages') AS locale");
+        let Spoken { locale } = asked.get_result(conn)?;
+        let english = ["C", "POSIX", ""].contains(&locale.as_str());
+        Ok(Some(locale).filter(|locale| !english && !locale.starts_with("C.") && !locale.starts_with("en")))
     }
 
     /// `BEGIN IMMEDIATE` on SQLite: a deferred transaction that turns to writing fails at once under load.

@@ -37,6 +37,13 @@ pub struct Cookie {
 }
 
 impl Cookie {
+    /// RFC 6265, section 4.1.1: a `;` would begin an attribute, a line end another header.
+    pub fn is_plain(&self) -> bool {
+        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let octet = |byte: u8| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte);
+        !self.name.is_empty() && self.name.bytes().all(token) && self.value.bytes().all(octet)
+    }
+
     pub fn header(&self) -> String {
         let site = match self.same_site {
             SameSite::Strict => "Strict",

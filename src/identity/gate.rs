@@ -53,8 +53,8 @@ pub async fn admit(house: &House, route: &Route, incoming: Incoming, known: &mut
         }
         Access::SessionOrPending => {
             let (who, at) = match pending(house, &incoming).await {
-                Ok(found) => found,
-                Err(_) => session(house, &incoming).await?,
+                Err(error) if error.status() == 401 => session(house, &incoming).await?,
+                found => found?,
             };
             (who, Some(at))
         }
@@ -66,8 +66,8 @@ pub async fn admit(house: &House, route: &Route, incoming: Incoming, known: &mut
     if let Some(tenant) = &scope.tenant {
         house.limiter.spend("tenant", tenant.id.as_bytes(), 1)?;
     }
-    if let (Access::Permission(permission), Who::Session(live)) = (route.access, &scope.who)
-        && !live.may(permission)
+    if let Access::Permission(permission) = route.access
+        && !matches!(&scope.who, Who::Session(live) if live.may(permission))
     {
         return Err(MISSING_PERMISSION.because(permission));
     }

@@ -1,6 +1,7 @@
 //! What every request shares: the handles, and what is remembered of tenants, apps and sessions.
 
 use std::any::Any;
+use std::hash::Hash;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +27,8 @@ use crate::components::recorder::{Disguise, Recorder};
 use crate::components::tally::Tally;
 use crate::components::templates::Templates;
 use crate::components::vault::Vault;
-use crate::db::Db;
 use crate::db::tx::Forget;
+use crate::db::{Db, DbConn};
 use crate::http::Proxies;
 
 #[derive(Clone)]
@@ -73,8 +74,8 @@ pub struct Inner {
 
 /// So revocation, demotion and suspension bind within it on every node.
 const TRUSTED: Duration = Duration::from_secs(2);
-/// What callers name is remembered even when it is nothing (LIM-3): no host, origin or client id is longer than this,
-/// so that what they can make us keep has a bound in bytes and not in entries alone.
+/// What callers name is remembered even when it is nothing (LIM-3): no host, issuer, origin or client id is longer than
+/// this, so that what they can make us keep has a bound in bytes and not in entries alone.
 const LONGEST_NAME: usize = 300;
 
 /// An import says so at once where it ran; other nodes learn of it within this.
@@ -143,124 +144,84 @@ impl House {
 
     pub async fn live(&self, id: SessionId) -> Result<Option<Arc<Live>>> {
         let now = self.clock.now();
-        if let Some(known) = self.live.get(&id, now) {
-            return Ok(known.filter(|live| live.is_within(now)));
-        }
-        let ticket = self.live.ticket(&id, now);
-        let live = self.db.read(move |conn| Ok(Live::find(conn, id, now)?)).await?.map(Arc::new);
-        self.live.fill(id, live.clone(), ticket);
-        Ok(live)
+        let find = move |conn: &mut DbConn| Ok(Live::find(conn, id, now)?.map(Arc::new));
+        let known = self.remembered(&self.live, id, find).await?;
+        // What was remembered is judged by the clock once more.
+        Ok(known.filter(|live| live.is_within(now)))
     }
 
     pub async fn tenant(&self, id: TenantId) -> Result<Option<Arc<Tenant>>> {
-        let now = self.clock.now();
-        if let Some(known) = self.tenants.get(&id, now) {
-            return Ok(known);
-        }
-        let ticket = self.tenants.ticket(&id, now);
-        let tenant = self.db.read(move |conn| Ok(Tenant::find(conn, id)?)).await?.map(Arc::new);
-        self.tenants.fill(id, tenant.clone(), ticket);
-        Ok(tenant)
+        self.remembered(&self.tenants, id, move |conn| Ok(Tenant::find(conn, id)?.map(Arc::new))).await
     }
 
     /// Whether links in mails lead here: some tenant's `publicUrl` is this host.
     pub async fn has_pages_at(&self, host: &str) -> Result<bool> {
-        if host.len() > LONGEST_NAME {
-            return Ok(false);
-        }
-        let now = self.clock.now();
-        let key = host.to_string();
-        if let Some(known) = self.pages.get(&key, now) {
-            return Ok(known);
-        }
-        let ticket = self.pages.ticket(&key, now);
-        let asked = key.clone();
-        let found = self.db.read(move |conn| Ok(Tenant::has_pages_at(conn, &asked)?)).await?;
-        self.pages.fill(key, found, ticket);
-        Ok(found)
+        let Some(host) = name(host) else { return Ok(false) };
+        let asked = host.clone();
+        self.remembered(&self.pages, host, move |conn| Ok(Tenant::has_pages_at(conn, &asked)?)).await
     }
 
     /// The tenant whose API host this is. In development `NAME.localhost` is the tenant of that name.
     pub async fn tenant_at(&self, host: &str) -> Result<Option<TenantId>> {
-        if host.len() > LONGEST_NAME {
-            return Ok(None);
-        }
-        let now = self.clock.now();
-        let key = host.to_string();
-        if let Some(known) = self.hosts.get(&key, now) {
-            return Ok(known);
-        }
-        let ticket = self.hosts.ticket(&key, now);
-        let asked = key.clone();
-        let by_name: Option<String> = self.config.environment.is_local().then(|| local_name(host)).flatten();
-        let found = self.db.read(move |conn| {
+        let Some(host) = name(host) else { return Ok(None) };
+        let asked = host.clone();
+        let by_name: Option<String> = self.config.environment.is_local().then(|| local_name(&host)).flatten();
+        let find = move |conn: &mut DbConn| {
             let at_host = Tenant::at_host(conn, &asked)?;
             match (at_host, by_name) {
                 (None, Some(name)) => Ok(Tenant::named(conn, &name)?.map(|tenant| tenant.id)),
                 (found, _) => Ok(found),
             }
-        });
-        let found = found.await?;
-        self.hosts.fill(key, found, ticket);
-        Ok(found)
+        };
+        self.remembered(&self.hosts, host, find).await
     }
 
     /// The tenant whose issuer is this host and path, whichever scheme a proxy took off.
     pub async fn tenant_issuing(&self, place: &str) -> Result<Option<TenantId>> {
-        let now = self.clock.now();
+        let Some(place) = name(place) else { return Ok(None) };
+        let issuers = [format!("https://{place}"), format!("http://{place}")];
         // No host begins like this, so both kinds of question share one memory.
         let key = format!("//{place}");
-        if let Some(known) = self.hosts.get(&key, now) {
-            return Ok(known);
-        }
-        let ticket = self.hosts.ticket(&key, now);
-        let issuers = [format!("https://{place}"), format!("http://{place}")];
-        let found = self.db.read(move |conn| Ok(Tenant::issuing(conn, &issuers)?)).await?;
-        self.hosts.fill(key, found, ticket);
-        Ok(found)
+        self.remembered(&self.hosts, key, move |conn| Ok(Tenant::issuing(conn, &issuers)?)).await
     }
 
     pub async fn app(&self, public_id: &str) -> Result<Option<Arc<App>>> {
-        if public_id.len() > LONGEST_NAME {
-            return Ok(None);
-        }
-        let public_id = public_id.to_string();
-        self.remembered_app(format!("id:{public_id}"), move |conn| App::public(conn, &public_id)).await
+        let Some(id) = name(public_id) else { return Ok(None) };
+        let key = format!("id:{id}");
+        self.remembered(&self.apps, key, move |conn| Ok(App::public(conn, &id)?.map(Arc::new))).await
     }
 
     pub async fn default_app(&self, tenant: TenantId) -> Result<Option<Arc<App>>> {
-        self.remembered_app(format!("of:{tenant}"), move |conn| App::default_of(conn, tenant)).await
-    }
-
-    async fn remembered_app(
-        &self,
-        key: String,
-        find: impl FnOnce(&mut crate::db::DbConn) -> diesel::QueryResult<Option<App>> + Send + 'static,
-    ) -> Result<Option<Arc<App>>> {
-        let now = self.clock.now();
-        if let Some(known) = self.apps.get(&key, now) {
-            return Ok(known);
-        }
-        let ticket = self.apps.ticket(&key, now);
-        let app = self.db.read(move |conn| Ok(find(conn)?)).await?.map(Arc::new);
-        self.apps.fill(key, app.clone(), ticket);
-        Ok(app)
+        let key = format!("of:{tenant}");
+        self.remembered(&self.apps, key, move |conn| Ok(App::default_of(conn, tenant)?.map(Arc::new))).await
     }
 
     pub async fn apps_listing(&self, origin: &str) -> Result<Arc<Vec<(TenantId, String)>>> {
-        if origin.len() > LONGEST_NAME {
-            return Ok(Arc::default());
-        }
+        let Some(origin) = name(origin) else { return Ok(Arc::default()) };
+        let asked = origin.clone();
+        self.remembered(&self.origins, origin, move |conn| Ok(Arc::new(App::listing(conn, &asked)?))).await
+    }
+
+    /// What is in memory, else what the database says: which is put there unless it was made old meanwhile.
+    async fn remembered<K: Hash + Eq, V: Clone + Send + 'static>(
+        &self,
+        memory: &Cache<K, V>,
+        key: K,
+        find: impl FnOnce(&mut DbConn) -> Result<V> + Send + 'static,
+    ) -> Result<V> {
         let now = self.clock.now();
-        let key = origin.to_string();
-        if let Some(known) = self.origins.get(&key, now) {
+        if let Some(known) = memory.get(&key, now) {
             return Ok(known);
         }
-        let ticket = self.origins.ticket(&key, now);
-        let asked = key.clone();
-        let listing = Arc::new(self.db.read(move |conn| Ok(App::listing(conn, &asked)?)).await?);
-        self.origins.fill(key, listing.clone(), ticket);
-        Ok(listing)
+        let ticket = memory.ticket(&key, now);
+        let found = self.db.read(find).await?;
+        memory.fill(key, found.clone(), ticket);
+        Ok(found)
+    }
+
+    /// Entries under names that callers made up, or may have.
+    pub fn names_known(&self) -> usize {
+        self.hosts.len() + self.pages.len() + self.apps.len() + self.origins.len()
     }
 
     /// What a committed change made old. Before its answer on this node, by notify or within two seconds on others.
@@ -310,6 +271,11 @@ impl House {
         self.origins.clear();
         self.keys.forget_all();
     }
+}
+
+/// As a key, unless it is too long to be any.
+fn name(text: &str) -> Option<String> {
+    (text.len() <= LONGEST_NAME).then(|| text.to_string())
 }
 
 /// `acme` of `acme.localhost:3000`.

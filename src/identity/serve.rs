@@ -222,9 +222,9 @@ async fn form_body(house: &House, incoming: &Incoming, payload: Payload) -> Resu
     }
     let mut members = Map::new();
     for (name, value) in url::form_urlencoded::parse(&body(house, payload).await?) {
-        if value.contains('\0')
-            || members.insert(name.into_owned(), Value::String(value.into_owned())).is_some()
-        {
+        // U+FFFD stands where the bytes were no UTF-8.
+        let broken = [&name, &value].iter().any(|text| text.contains(['\0', '\u{fffd}']));
+        if broken || members.insert(name.into_owned(), Value::String(value.into_owned())).is_some() {
             return Err(UNPARSABLE.saying("The form could not be read."));
         }
     }
@@ -351,7 +351,7 @@ async fn respond(house: &House, answer: Answer, id: RequestId, reader: &Reader) 
             response.insert_header((name, value));
         }
     }
-    for cookie in &answer.cookies {
+    for cookie in answer.cookies.iter().filter(|cookie| cookie.is_plain()) {
         if let Ok(value) = HeaderValue::from_str(&cookie.header()) {
             response.append_header((header::SET_COOKIE, value));
         }

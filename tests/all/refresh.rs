@@ -88,6 +88,13 @@ async fn ref_4_the_grace_does_not_start_again_and_dies_with_the_session(ground: 
     let after = app.refresh(&door, &first.refresh).await;
 
     assert_eq!((within.status.as_u16(), after.status.as_u16()), (200, 401));
+    let second = app.session(&door, user).await;
+    app.advance(11);
+    let current = app.refresh(&door, &second.refresh).await;
+    app.post_as(&door, current.says("accessToken"), "/auth/logout", json!({})).await;
+    let spent = app.refresh(&door, &second.refresh).await;
+    let fresh = app.refresh(&door, current.says("refreshToken")).await;
+    assert_eq!((spent.status.as_u16(), fresh.status.as_u16()), (401, 401), "its session has ended");
 }
 
 async fn ref_7_the_absolute_end_comes_however_often_it_is_used(ground: Ground) {
@@ -122,9 +129,16 @@ async fn ref_8_a_damaged_token_is_refused_and_harms_nobody(ground: Ground) {
     let cased =
         [token.to_uppercase(), token.to_lowercase(), token.replace("dwr_1_", "dwr_2_"), String::new()];
 
-    for damaged in cut.chain(bent).chain(cased) {
+    // The last letter holds two bits that say nothing: they too must be as we wrote them.
+    let letters = ('a'..='z').chain('A'..='Z').chain('0'..='9').chain(['-', '_']);
+    let ended = letters.map(|last| format!("{}{last}", &token[..token.len() - 1]));
+    let ended: Vec<String> = ended.filter(|other| *other != token).collect();
+    assert_eq!(ended.len(), 63);
+
+    for damaged in cut.chain(bent).chain(cased).chain(ended) {
         let reply = app.refresh(&door, &damaged).await;
-        assert_eq!(reply.status, 401, "{damaged}");
+        let told = (reply.status.as_u16(), reply.key());
+        assert_eq!(told, (401, "sessionStore.refreshTokens.invalidRefreshToken"), "{damaged}");
     }
 
     assert_eq!(app.refresh(&door, &token).await.status, 200);

@@ -70,6 +70,7 @@ fn of_database(loaded: &Loaded, conn: &mut DbConn) -> Vec<Finding> {
         .unwrap_or_else(|error| migrate::Level { refused: Some(error.words()), ..migrate::Level::default() });
     let ours = loaded.config.environment.to_string();
     let mut findings = vec![lasting(conn), clock(conn)];
+    findings.extend(words(conn));
     if let Some(refused) = level.refused {
         findings
             .insert(0, Finding::fail("migrations", refused, "run the program that belongs to this database"));
@@ -105,6 +106,14 @@ fn lasting(conn: &mut DbConn) -> Finding {
             format!("{}; survives a power cut, not the loss of the machine", told.words),
         ),
     }
+}
+
+/// In a language that is not ours a deadlock is a fault instead of a second try.
+fn words(conn: &mut DbConn) -> Option<Finding> {
+    let remedy = "as a superuser: GRANT SET ON PARAMETER lc_messages TO the server's role, or \
+                  ALTER ROLE ... SET lc_messages = 'C'";
+    let locale = conn.foreign_words().ok()??;
+    Some(Finding::warn("messages", format!("the database speaks {locale}, where English is needed"), remedy))
 }
 
 fn clock(conn: &mut DbConn) -> Finding {

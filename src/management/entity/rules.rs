@@ -238,7 +238,18 @@ const SEALED: &[(&str, &str, &str)] = &[
         "seed_sealed",
         "SELECT id, tenant_id, seed_sealed AS sealed FROM sessions WHERE revoked_at IS NULL",
     ),
-    ("signing_keys", "private_sealed", "SELECT id, tenant_id, private_sealed AS sealed FROM signing_keys"),
+    (
+        // One that signs no more has been wiped.
+        "signing_keys",
+        "private_sealed",
+        "SELECT id, tenant_id, private_sealed AS sealed FROM signing_keys WHERE length(private_sealed) > 0",
+    ),
+    (
+        "totp_settings",
+        "secret_sealed",
+        "SELECT user_id AS id, tenant_id, secret_sealed AS sealed FROM totp_settings",
+    ),
+    ("digid_logins", "bsn_sealed", "SELECT user_id AS id, tenant_id, bsn_sealed AS sealed FROM digid_logins"),
     ("jobs", "sealed", "SELECT id, tenant_id, sealed FROM jobs WHERE sealed IS NOT NULL"),
 ];
 

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use doorward::base::Email;
-use doorward::db::schema::{memberships, user_roles};
+use doorward::db::schema::{memberships, tenants, user_roles, users};
 use doorward::identity::Scope;
 use doorward::permissions::entity::Role;
 use doorward::{auth, permissions};
@@ -14,6 +14,7 @@ use crate::ground::people::Holder;
 use crate::ground::{Ground, on_both};
 
 on_both!(
+    inj_4_a_name_that_looks_like_a_template_stays_text,
     rst_11_an_invitation_is_for_the_tenant_role_and_address_of_its_row,
     rst_11_a_revoked_invitation_is_dead,
     nobody_gives_a_role_that_holds_more_than_they_do,
@@ -165,4 +166,29 @@ async fn the_first_owner_is_invited_by_a_command(ground: Ground) {
         accept(&house, &door, json!({ "token": token(&mail), "password": NEW, "name": "Owner" })).await;
     assert_eq!(accepted.status, 200, "{}", accepted.text);
     assert_eq!(roles_of(&house, house.meant(&door, "owner@example.com").unwrap()), 1);
+}
+
+async fn inj_4_a_name_that_looks_like_a_template_stays_text(ground: Ground) {
+    const NAME: &str = "{{7*7}}{% for x in y %}{{ config }}<b>";
+    let house = House::start(ground).await;
+    let door = house.app.browser("a").await;
+    let boss = house.app.person(&door, "boss@example.com").await;
+    house.app.promote(&door, boss).await;
+    let conn = &mut house.app.ground.connect();
+    diesel::update(users::table.find(boss)).set(users::name.eq(NAME)).execute(conn).unwrap();
+    let tenant = diesel::update(tenants::table.find(door.tenant));
+    tenant.set(tenants::display_name.eq("{{8*8}}")).execute(conn).unwrap();
+    house.app.advance(2);
+    let session = house.app.session(&door, boss).await;
+
+    let body = json!({ "email": "new@example.com" });
+    house.app.post_as(&door, &session.access, "/api/v1/auth/invitation", body).await;
+    let mail = house.mail("new@example.com").await;
+    let request = Door { origin: None, ..door.clone() };
+    let page = house.app.get(&request, &format!("/account/invitation?token={}", token(&mail))).await;
+
+    let escaped = NAME.replace('<', "&lt;").replace('>', "&gt;");
+    assert!(mail.text().contains(NAME) && mail.html().contains(&escaped), "{}", mail.text());
+    assert!(mail.text().contains("{{8*8}}") && page.text.contains("{{8*8}}"), "{}", page.text);
+    assert!(page.text.contains(&escaped), "{}", page.text);
 }

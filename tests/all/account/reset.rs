@@ -1,6 +1,7 @@
 //! A forgotten password.
 
 use diesel::prelude::*;
+use doorward::components::vault::Place;
 use doorward::db::schema::{one_time_proofs, totp_settings};
 use reqwest::Method;
 use serde_json::json;
@@ -12,6 +13,7 @@ use crate::ground::on_both;
 use crate::ground::people::PASSWORD;
 
 on_both!(
+    inj_8_no_look_alike_gets_a_mail_that_is_anothers,
     enum_3_a_forgotten_password_is_answered_the_same_for_known_and_unknown,
     rst_1_no_token_stands_in_the_database,
     rst_2_fifty_parallel_resets_by_one_link_set_one_password,
@@ -207,12 +209,10 @@ async fn rst_7_a_reset_ends_every_session_and_logs_nobody_in(ground: Ground) {
 fn totp(house: &House, user: doorward::base::UserId, tenant: doorward::base::TenantId) {
     use totp_settings as t;
     let at = house.app.clock.now();
-    let row = (
-        t::user_id.eq(user),
-        t::tenant_id.eq(tenant),
-        t::secret_sealed.eq(vec![1_u8]),
-        t::last_step.eq(0_i64),
-    );
+    let place = Place { tenant: Some(tenant), table: "totp_settings", column: "secret_sealed", row: user.0 };
+    let sealed = house.app.running.house.vault.seal(&place, b"a secret").unwrap();
+    let row =
+        (t::user_id.eq(user), t::tenant_id.eq(tenant), t::secret_sealed.eq(sealed), t::last_step.eq(0_i64));
     let row = (row, t::verified_at.eq(at), t::created_at.eq(at), t::updated_at.eq(at));
     diesel::insert_into(t::table).values(row).execute(&mut house.app.ground.connect()).unwrap();
 }
@@ -300,4 +300,48 @@ async fn a_tenant_cannot_lower_the_floor_of_passwords(ground: Ground) {
     lax.settings.0.password_minimum = Some(4);
 
     assert_eq!(doorward::auth::account::policy::minimum(&lax), 15);
+}
+
+async fn inj_8_no_look_alike_gets_a_mail_that_is_anothers(ground: Ground) {
+    let house = House::allowing(ground, 50).await;
+    let door = house.app.native("a").await;
+    house.app.person(&door, "kim@example.com").await;
+    let same = [
+        "KIM@EXAMPLE.COM",
+        " kim@example.com\t",
+        "\u{212a}im@example.com",
+        "kim@ｅｘａｍｐｌｅ.com",
+        "kim@Example。com",
+    ];
+    let strange = [
+        "кim@example.com",
+        "kım@example.com",
+        "kim\u{307}@example.com",
+        "ｋim@example.com",
+        "kim@exаmple.com",
+        "kim@xn--exmple-4nf.com",
+        "kim@examp\u{200b}le.com",
+        "kim@example.com@evil.example",
+        "\"kim\"@example.com",
+        "kim(x)@example.com",
+        "kim@[127.0.0.1]",
+        "kim@127.0.0.1",
+        "kim@example.com\r\nbcc: eve@evil.example",
+        "kim@example.com,eve@evil.example",
+    ];
+
+    for spelling in same {
+        assert_eq!(house.forgot(&door, spelling).await.status, 202, "{spelling}");
+    }
+    house.settled().await;
+    assert_eq!(house.mails_to("kim@example.com"), same.len());
+    for spelling in strange {
+        assert_eq!(house.forgot(&door, spelling).await.status, 422, "{spelling}");
+    }
+    assert_eq!(house.forgot(&door, "kim+x@example.com").await.status, 202, "nobody's, and no look-alike");
+    house.settled().await;
+
+    let sent: Vec<_> = house.smtp.mails().into_iter().map(|mail| mail.to).collect();
+    assert!(sent.iter().all(|to| to == &["kim@example.com"]), "{sent:?}");
+    assert_eq!(sent.len(), same.len(), "a look-alike was taken for another");
 }

@@ -1,6 +1,8 @@
 //! The whole way of a person: every mail of it really sent and read, in two tenants that share an address, once as a
 //! native client and once as a browser, whose pages stand in a real Chromium.
 
+use std::time::Duration;
+
 use diesel::prelude::*;
 use doorward::base::{ClientId, UserId};
 use doorward::db::schema::{client_origins, clients};
@@ -120,8 +122,16 @@ impl<'a> Walker<'a> {
         self.post("login", json!({ "email": email, "password": password })).await
     }
 
-    async fn title(&self) -> String {
-        self.chromium.text("h1").await.trim().to_owned()
+    /// Waits for the page after this one: while it comes, the old page's elements are gone already.
+    async fn shows(&self, title: &str) {
+        for _ in 0..500 {
+            let shown = self.chromium.run("return document.querySelector('h1')?.innerText ?? ''").await;
+            if shown.as_str().unwrap().trim() == title {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the page never shows {title:?} but {:?}", self.chromium.title().await);
     }
 
     async fn signs_up_by_typed_code(&mut self) {
@@ -149,9 +159,9 @@ impl<'a> Walker<'a> {
             self.chromium.type_into("#password", NEW).await;
             self.chromium.press(keys::ENTER).await;
         }
-        assert_eq!(self.title().await, "Your address is confirmed");
+        self.shows("Your address is confirmed").await;
         self.chromium.open(&page).await;
-        assert_eq!(self.title().await, "This link no longer works");
+        self.shows("This link no longer works").await;
     }
 
     async fn logs_in_and_refreshes(&mut self) {
@@ -189,7 +199,7 @@ impl<'a> Walker<'a> {
             self.chromium.open(&link(&mail)).await;
             self.chromium.type_into("#password", SECOND).await;
             self.chromium.press(keys::ENTER).await;
-            assert_eq!(self.title().await, "Your password is set");
+            self.shows("Your password is set").await;
         } else {
             let id = asked.says("requestId");
             let body = json!({ "email": ADDRESS, "requestId": id, "code": mail.code(), "password": SECOND });
@@ -210,7 +220,7 @@ impl<'a> Walker<'a> {
         if self.is_browser() {
             self.chromium.open(&link(&mail)).await;
             self.chromium.click("button[type=submit]").await;
-            assert_eq!(self.title().await, "Your new address counts");
+            self.shows("Your new address counts").await;
         } else {
             let body = json!({ "email": new, "requestId": asked.says("requestId"), "code": mail.code() });
             assert_eq!(self.post("confirm-email", body).await.status, 200);
@@ -228,7 +238,7 @@ impl<'a> Walker<'a> {
         if self.is_browser() {
             self.chromium.open(&link(&told)).await;
             self.chromium.click("button[type=submit]").await;
-            assert_eq!(self.title().await, "Your old address is back");
+            self.shows("Your old address is back").await;
         } else {
             assert_eq!(self.post("undo-email", json!({ "token": token(&told) })).await.status, 200);
         }

@@ -3,3 +3,4 @@
 mod parity;
 mod shapes;
 mod town;
+mod waiting;

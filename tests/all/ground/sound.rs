@@ -7,7 +7,7 @@ use doorward::components::vault::{MasterKey, Vault};
 use doorward::management::entity::{canary, rules};
 
 use super::Ground;
-use super::app::START;
+use super::app::{MASTER, START};
 
 #[derive(Default)]
 pub struct Sound {
@@ -32,7 +32,7 @@ impl Ground {
         }
         let now = self.sound.clock.lock().unwrap().as_ref().map_or(START, Clock::now);
         let mut conn = self.connect();
-        let vault = Vault::new(&[MasterKey::from_bytes(&[7; 32])]).unwrap();
+        let vault = Vault::new(&[MasterKey::from_bytes(&MASTER)]).unwrap();
         // Sealed by a server that had another key: then only the rest is looked at.
         let ours = canary(&mut conn).unwrap().is_some_and(|sealed| vault.check_canary(&sealed).is_ok());
         let mut faults = rules::faults(&mut conn, ours.then_some(&vault), now).unwrap();

@@ -2,10 +2,12 @@
 
 use diesel::prelude::*;
 use doorward::base::{SessionId, SigningKeyId};
-use doorward::db::schema::{sessions, signing_keys};
+use doorward::components::vault::{MasterKey, Place, Vault};
+use doorward::db::schema::{digid_logins, sessions, signing_keys, totp_settings};
+use doorward::management::entity::rules;
 
 use crate::ground::Ground;
-use crate::ground::app::{App, START};
+use crate::ground::app::{App, MASTER, START};
 use crate::ground::forge::Forger;
 use crate::ground::on_both;
 
@@ -14,6 +16,8 @@ on_both!(
     key_3_a_revoked_key_fails_on_both_nodes_within_two_seconds,
     key_4_a_private_key_moved_to_another_row_signs_nothing,
     key_4_a_seed_moved_to_another_session_makes_no_token,
+    key_4_no_secret_lies_in_the_database_as_it_is,
+    key_4_verify_opens_every_sealed_column_there_is,
 );
 
 async fn key_1_a_key_vouches_for_its_own_tenant_alone(ground: Ground) {
@@ -52,6 +56,7 @@ async fn key_3_a_revoked_key_fails_on_both_nodes_within_two_seconds(ground: Grou
 }
 
 async fn key_4_a_private_key_moved_to_another_row_signs_nothing(ground: Ground) {
+    ground.leave_unsound("what is sealed is moved");
     let app = App::start(ground.clone()).await;
     let (a, b) = (app.native("a").await, app.native("b").await);
     let ada = app.person(&a, "ada@a.example").await;
@@ -73,6 +78,7 @@ async fn key_4_a_private_key_moved_to_another_row_signs_nothing(ground: Ground) 
 }
 
 async fn key_4_a_seed_moved_to_another_session_makes_no_token(ground: Ground) {
+    ground.leave_unsound("what is sealed is moved");
     let app = App::start(ground.clone()).await;
     let door = app.native("a").await;
     let user = app.person(&door, "ada@a.example").await;
@@ -88,4 +94,73 @@ async fn key_4_a_seed_moved_to_another_session_makes_no_token(ground: Ground) {
     let answers: Vec<u16> = replies.iter().map(|reply| reply.status.as_u16()).collect();
     assert_eq!(answers, [500, 200]);
     assert_eq!(replies[0].says("accessToken"), "");
+}
+
+async fn key_4_no_secret_lies_in_the_database_as_it_is(ground: Ground) {
+    let app = App::start(ground.clone()).await;
+    let door = app.native("a").await;
+    let user = app.person(&door, "ada@a.example").await;
+    let (holder, conn) = (app.session(&door, user).await, &mut ground.connect());
+    let seed = sessions::table.select((sessions::id, sessions::seed_sealed));
+    let (session, seed): (SessionId, Vec<u8>) = seed.first(conn).unwrap();
+    let key: (SigningKeyId, Vec<u8>) =
+        signing_keys::table.select((signing_keys::id, signing_keys::private_sealed)).first(conn).unwrap();
+    let forger = Forger::of(&app, &door, &holder.access);
+
+    for (table, column, row, sealed) in
+        [("sessions", "seed_sealed", session.0, seed), ("signing_keys", "private_sealed", key.0.0, key.1)]
+    {
+        let place = Place { tenant: Some(door.tenant), table, column, row };
+        let plain = app.running.house.vault.open(&place, &sealed).unwrap();
+        assert!(plain.len() >= 32);
+        // Neither the whole nor a part of it that would be enough.
+        for part in plain.windows(8) {
+            assert!(!sealed.windows(8).any(|bytes| bytes == part), "{table} holds it in clear");
+        }
+    }
+    assert_eq!(forger.kid, key.0);
+}
+
+async fn key_4_verify_opens_every_sealed_column_there_is(ground: Ground) {
+    ground.leave_unsound("what is sealed is bent by hand");
+    let app = App::start(ground.clone()).await;
+    let door = app.native("a").await;
+    let user = app.person(&door, "ada@a.example").await;
+    app.session(&door, user).await;
+    let (vault, conn) = (Vault::new(&[MasterKey::from_bytes(&MASTER)]).unwrap(), &mut ground.connect());
+    let seal = |table, column| {
+        let place = Place { tenant: Some(door.tenant), table, column, row: user.0 };
+        vault.seal(&place, b"a secret").unwrap()
+    };
+    let (totp, bsn) = (seal("totp_settings", "secret_sealed"), seal("digid_logins", "bsn_sealed"));
+    {
+        use totp_settings as t;
+        let whose = (t::user_id.eq(user), t::tenant_id.eq(door.tenant), t::last_step.eq(0_i64));
+        let made = (t::created_at.eq(START), t::updated_at.eq(START), t::secret_sealed.eq(&totp));
+        diesel::insert_into(t::table).values((whose, made)).execute(conn).unwrap();
+        use digid_logins as d;
+        let whose = (d::user_id.eq(user), d::tenant_id.eq(door.tenant), d::bsn_mac.eq(b"x".to_vec()));
+        let made = (d::created_at.eq(START), d::updated_at.eq(START), d::bsn_sealed.eq(&bsn));
+        diesel::insert_into(d::table).values((whose, made)).execute(conn).unwrap();
+    }
+    assert_eq!(rules::unopened(conn, &vault).unwrap(), []);
+
+    diesel::update(totp_settings::table).set(totp_settings::secret_sealed.eq(&bsn)).execute(conn).unwrap();
+    diesel::update(digid_logins::table).set(digid_logins::bsn_sealed.eq(&totp)).execute(conn).unwrap();
+    diesel::update(sessions::table).set(sessions::seed_sealed.eq(&totp)).execute(conn).unwrap();
+    diesel::update(signing_keys::table).set(signing_keys::private_sealed.eq(&totp)).execute(conn).unwrap();
+
+    let mut told: Vec<&str> =
+        rules::unopened(conn, &vault).unwrap().iter().map(|fault| fault.table).collect();
+    told.sort_unstable();
+    assert_eq!(told, ["digid_logins", "sessions", "signing_keys", "totp_settings"]);
+    let schema = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/db/schema.rs")).unwrap();
+    let columns = schema
+        .lines()
+        .filter(|line| line.trim_start().split(' ').next().is_some_and(|c| c.ends_with("sealed")));
+    assert_eq!(
+        columns.count(),
+        told.len() + 1,
+        "those and `jobs.sealed`: a new one belongs into `rules::SEALED`"
+    );
 }

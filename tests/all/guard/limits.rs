@@ -1,17 +1,21 @@
 //! LIM: who may ask how often, and how much of it.
 
+use futures_util::StreamExt;
 use reqwest::Method;
 use serde_json::json;
 
 use crate::ground::Ground;
 use crate::ground::app::{App, Door, Reply, config};
 use crate::ground::on_both;
+use crate::ground::spawned::free_address;
 
 on_both!(
     lim_1_an_address_has_one_budget_whatever_it_says_of_itself,
     lim_1_a_network_of_ipv6_is_one_caller,
     lim_2_many_spoofed_addresses_cost_nobody_else,
     lim_3_names_of_any_length_are_refused_before_they_are_remembered,
+    lim_3_made_up_names_take_no_more_room_than_there_is,
+    lim_3_made_up_words_name_no_series_of_numbers,
     lim_4_long_lists_are_refused_quickly,
     lim_5_one_byte_more_than_the_limit_is_too_much,
 );
@@ -72,9 +76,14 @@ async fn lim_2_many_spoofed_addresses_cost_nobody_else(ground: Ground) {
     let honest = from(&app, &door, Method::GET, "198.51.100.2").await;
 
     assert_eq!((spoofed.status.as_u16(), honest.status.as_u16()), (429, 200));
+    let limiter = &app.running.house.limiter;
+    let before = limiter.bytes();
     for at in 0..100_000_u32 {
-        let _ = app.running.house.limiter.spend("address", &at.to_be_bytes(), 1);
+        let _ = limiter.spend("address", &at.to_be_bytes(), 1);
+        drop(limiter.in_flight(&at.to_be_bytes(), 2));
     }
+    assert!(limiter.bytes() == before && before <= 64_000_000, "{before} and then {}", limiter.bytes());
+    assert_eq!(limiter.guarded(), 0);
     assert_eq!(from(&app, &door, Method::GET, "198.51.100.1").await.status, 429, "forgotten among many");
 }
 
@@ -95,6 +104,57 @@ async fn lim_3_names_of_any_length_are_refused_before_they_are_remembered(ground
     assert!(house.app(&"y".repeat(400)).await.unwrap().is_none());
     assert!(house.tenant_at(&"y".repeat(400)).await.unwrap().is_none());
     assert!(house.apps_listing(&"y".repeat(400)).await.unwrap().is_empty());
+    assert!(house.tenant_issuing(&"y".repeat(400)).await.unwrap().is_none());
+    assert!(!house.has_pages_at(&"y".repeat(400)).await.unwrap());
+    assert!(house.names_known() < 10, "{}", house.names_known());
+}
+
+/// What may be remembered of names that callers make up: of each sort what its memory holds, and not one more.
+const KNOWN: usize = 3 * 8_192 + 1_024;
+
+async fn lim_3_made_up_names_take_no_more_room_than_there_is(ground: Ground) {
+    let app = App::start(ground).await;
+    let house = &app.running.house;
+
+    for thousand in 0..12 {
+        let asked = (0..1_000).map(|one| async move {
+            let name = format!("n{thousand}-{one}.example");
+            house.tenant_at(&name).await.unwrap();
+            house.tenant_issuing(&name).await.unwrap();
+            house.app(&name).await.unwrap();
+            house.apps_listing(&format!("https://{name}")).await.unwrap();
+        });
+        futures_util::stream::iter(asked).buffer_unordered(8).collect::<Vec<()>>().await;
+    }
+
+    assert!(house.names_known() <= KNOWN, "{}", house.names_known());
+    assert!(house.names_known() > 8_192, "so many were asked for");
+}
+
+async fn lim_3_made_up_words_name_no_series_of_numbers(ground: Ground) {
+    let mut settings = config(&ground);
+    settings.server.metrics_listen = free_address().parse().unwrap();
+    let numbers = format!("http://{}/metrics", settings.server.metrics_listen);
+    let app = App::with(ground, settings).await;
+    let door = app.native("a").await;
+
+    for at in 0..50 {
+        let word = format!("made-up-{at}");
+        let method = Method::from_bytes(format!("MADE-UP-{at}").as_bytes()).unwrap();
+        let request = app.request(&door, method, &format!("/{word}/{word}?{word}={word}"));
+        Reply::of(request.header("user-agent", &word).header("accept-language", &word)).await;
+        for door in [
+            Door { host: format!("{word}.example"), ..door.clone() },
+            Door { client: word.clone(), ..door.clone() },
+            Door { origin: Some(format!("https://{word}.example")), ..door.clone() },
+        ] {
+            app.get(&door, "/multitenant/current").await;
+        }
+    }
+
+    let shown = reqwest::get(numbers).await.unwrap().text().await.unwrap();
+    assert!(shown.contains("doorward_refusals_total"), "{shown}");
+    assert!(!shown.to_lowercase().contains("made-up-"), "{shown}");
 }
 
 async fn lim_4_long_lists_are_refused_quickly(ground: Ground) {

@@ -1,5 +1,7 @@
 //! Attacks on the gate, tokens, sessions, limits and the wire, named by their ids.
 
+pub mod filling;
+mod headers;
 mod input;
 mod keys;
 mod limits;

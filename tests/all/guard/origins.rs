@@ -1,4 +1,4 @@
-//! WEB-1, 4, 8: which pages may call, and which may read what was answered.
+//! WEB-1, 2, 4, 8: which pages may call, and which may read what was answered.
 
 use doorward::identity::{ClientKind, Scope};
 use doorward::tenancy::steps::{NewClient, create_client};
@@ -8,10 +8,11 @@ use serde_json::json;
 use crate::ground::Ground;
 use crate::ground::app::{App, Door, Reply};
 use crate::ground::on_both;
-use crate::ground::people::Holder;
+use crate::ground::people::{Holder, PASSWORD};
 
 on_both!(
     web_1_the_cookie_routes_take_a_listed_page_that_sends_json_alone,
+    web_2_a_foreign_page_logs_nobody_in,
     web_4_only_the_exact_origins_of_this_tenant_may_read,
     web_4_a_page_of_another_tenant_reads_nothing_of_this_one,
     web_8_a_client_whose_id_would_break_a_header_is_not_made,
@@ -63,6 +64,35 @@ async fn web_1_the_cookie_routes_take_a_listed_page_that_sends_json_alone(ground
     assert_eq!(good.status, 200, "{}", good.text);
 }
 
+async fn web_2_a_foreign_page_logs_nobody_in(ground: Ground) {
+    let app = App::start(ground).await;
+    let door = app.browser("a").await;
+    app.person(&door, "mallory@a.example").await;
+    let body = json!({ "email": "mallory@a.example", "password": PASSWORD }).to_string();
+    let (json, from) = (("content-type", "application/json"), ("origin", "https://a.example"));
+    let refused: [&[(&str, &str)]; 7] = [
+        &[json],
+        &[from, ("content-type", "text/plain")],
+        &[from, ("content-type", "application/x-www-form-urlencoded")],
+        &[json, ("origin", "https://evil.example")],
+        &[json, ("origin", "https://evil.a.example")],
+        &[json, ("origin", "null"), ("sec-fetch-site", "cross-site")],
+        &[json, from, ("sec-fetch-site", "cross-site")],
+    ];
+    let log_in = |headers: &[(&str, &str)]| {
+        let door = Door { origin: None, ..door.clone() };
+        let request = app.request(&door, Method::POST, "/auth/password-based/login").body(body.clone());
+        Reply::of(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)))
+    };
+
+    for headers in refused {
+        let reply = log_in(headers).await;
+        assert!(matches!(reply.status.as_u16(), 403 | 415), "{headers:?}: {}", reply.text);
+        assert!(reply.headers.get("set-cookie").is_none(), "{headers:?}");
+    }
+    assert_eq!(log_in(&[json, from]).await.status, 200);
+}
+
 fn may_read(reply: &Reply) -> Option<&str> {
     reply.headers.get("access-control-allow-origin").map(|value| value.to_str().unwrap())
 }
@@ -91,6 +121,8 @@ async fn web_4_only_the_exact_origins_of_this_tenant_may_read(ground: Ground) {
         let door = Door { origin: Some((*origin).to_owned()), ..door.clone() };
         let reply = app.get(&door, "/multitenant/current").await;
         assert_eq!((reply.status.as_u16(), may_read(&reply)), (403, None), "{origin}");
+        let open = app.get(&door, "/openapi.json").await;
+        assert_eq!((open.status.as_u16(), may_read(&open)), (403, None), "{origin}");
         let asked = Reply::of(app.request(&door, Method::OPTIONS, "/multitenant/current")).await;
         assert_eq!(may_read(&asked), None, "{origin}");
     }

@@ -14,6 +14,7 @@ use crate::ground::Ground;
 use crate::ground::app::{App, Door, Reply, START};
 use crate::ground::forge::claim;
 use crate::ground::on_both;
+use crate::ground::people::PASSWORD;
 
 on_both!(
     ses_1_damaged_cookies_are_refused_and_the_id_is_not_the_secret,
@@ -211,19 +212,35 @@ async fn ses_7_cookies_are_bound_to_the_host_and_hidden_from_scripts(ground: Gro
     let refreshed = refresh_with(&app, &door, &cookie).await;
     let request = app.request(&door, Method::POST, "/auth/logout").bearer_auth(refreshed.says("accessToken"));
     let out = Reply::of(request.json(&json!({}))).await;
+    let ada = json!({ "email": "ada@a.example", "password": PASSWORD });
+    let entered = app.post(&door, "/auth/password-based/login", ada).await;
+    let bob = json!({ "email": "bob@a.example", "password": PASSWORD });
+    let signed_up = app.post(&door, "/api/v1/auth/password-based/sign-up", bob).await;
 
-    for reply in [&refreshed, &out] {
+    for reply in [&refreshed, &out, &entered] {
         let set: Vec<&str> =
             reply.headers.get_all("set-cookie").iter().map(|v| v.to_str().unwrap()).collect();
-        assert_eq!(set.len(), 1);
-        let parts: Vec<&str> = set[0].split("; ").collect();
-        assert!(parts[0].starts_with("__Host-dw-a-web="), "{set:?}");
-        for part in ["Secure", "HttpOnly", "SameSite=Strict", "Path=/"] {
-            assert!(parts.contains(&part), "{part}: {set:?}");
-        }
-        assert!(!set[0].to_lowercase().contains("domain") && set[0].len() < 4096);
+        assert!(!set.is_empty(), "{}", reply.text);
+        set.iter().for_each(|cookie| is_bound(cookie));
     }
-    assert!(refreshed.json.get("refreshToken").is_none(), "a script could read it");
+    // It must come along when the link in the mail is followed; over TLS alone it is bound to the host.
+    let set = signed_up.headers["set-cookie"].to_str().unwrap();
+    let parts: Vec<&str> = set.split("; ").collect();
+    assert!(["HttpOnly", "SameSite=Lax", "Path=/"].iter().all(|part| parts.contains(part)), "{set}");
+    assert!(!set.to_lowercase().contains("domain"), "{set}");
+    for reply in [&refreshed, &entered] {
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        assert!(reply.json.get("refreshToken").is_none(), "a script could read it");
+    }
+}
+
+fn is_bound(cookie: &str) {
+    let parts: Vec<&str> = cookie.split("; ").collect();
+    assert!(parts[0].starts_with("__Host-dw"), "{cookie}");
+    for part in ["Secure", "HttpOnly", "SameSite=Strict", "Path=/"] {
+        assert!(parts.contains(&part), "{part}: {cookie}");
+    }
+    assert!(!cookie.to_lowercase().contains("domain") && cookie.len() < 4096, "{cookie}");
 }
 
 async fn ses_12_answers_are_not_stored_and_a_logout_clears_the_browser(ground: Ground) {

@@ -51,7 +51,7 @@ async fn ten_4_nothing_of_the_neighbour_shows_in_any_answer(ground: Ground) {
     let ada = app.person(&a, "ada@a.example").await;
     app.promote(&a, ada).await;
     let bob = app.person(&b, "marker-of-b@b.example").await;
-    let (hers, _) = (app.session(&a, ada).await, app.session(&b, bob).await);
+    app.session(&b, bob).await;
     let conn = &mut ground.connect();
     let marker = Json(json!({ "marker": "marker-of-b" }));
     let named = diesel::update(tenants::table.find(b.tenant));
@@ -64,16 +64,21 @@ async fn ten_4_nothing_of_the_neighbour_shows_in_any_answer(ground: Ground) {
         .execute(conn)
         .unwrap();
     app.advance(2);
+    let mut answered = 0;
 
     for route in doorward::app::routes() {
         let method: Method = route.method.word().parse().unwrap();
-        let request = app.request(&a, method, &format!("/api/v1{}", route.path)).bearer_auth(&hers.access);
-        let reply = Reply::of(request).await;
+        let path = doorward::identity::serve::places(&route).remove(0).replace("{user}", &ada.to_string());
+        // Some of them end the session that they are called with.
+        let hers = app.session(&a, ada).await;
+        let reply = Reply::of(app.request(&a, method, &path).bearer_auth(&hers.access)).await;
+        answered += usize::from(reply.status == 200);
         let shown = format!("{}{:?}", reply.text, reply.headers);
         for secret in ["marker-of-b".to_owned(), b.tenant.to_string(), bob.to_string()] {
             assert!(!shown.contains(&secret), "{}: {shown}", route.path);
         }
     }
+    assert!(answered > 10, "only {answered} routes had anything to show");
 }
 
 async fn ten_6_keys_and_budgets_of_two_tenants_are_two(ground: Ground) {

@@ -8,12 +8,13 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use diesel::prelude::*;
+use doorward::base::SessionId;
 use doorward::db::schema::sessions;
 use doorward::identity::token::{self, Kind};
 
 use crate::ground::Ground;
 use crate::ground::app::{App, Door, START};
-use crate::ground::forge::{Forger, with_signature};
+use crate::ground::forge::{Forger, claim, with_signature};
 use crate::ground::on_both;
 
 on_both!(
@@ -23,6 +24,7 @@ on_both!(
     jwt_4_a_minute_of_leeway_is_too_much_and_none_revives_a_session,
     jwt_5_issuer_and_audience_are_compared_exactly,
     jwt_6_a_token_of_another_type_is_no_access_token,
+    jwt_6_a_token_is_of_nobody_but_its_session_says_so,
     jwt_7_doubled_deep_and_large_tokens_are_refused_at_once,
     jwt_8_signatures_at_the_edges_are_refused,
 );
@@ -210,14 +212,33 @@ async fn jwt_6_a_token_of_another_type_is_no_access_token(ground: Ground) {
     refused(&app, &door, &pending, "a pending token").await;
 }
 
+async fn jwt_6_a_token_is_of_nobody_but_its_session_says_so(ground: Ground) {
+    let (app, door, forger) = forger(ground).await;
+    let bob = app.person(&door, "bob@a.example").await;
+    let his = app.session(&door, bob).await;
+    let quoted = |text: &str| format!("\"{text}\"");
+    let (session, nobody) = (quoted(&claim(&his.access, "session")), quoted(&SessionId::new().to_string()));
+
+    refused(&app, &door, &forger.with(&[("sub", Some(&quoted(&bob.to_string())))]), "her session, his name")
+        .await;
+    refused(&app, &door, &forger.with(&[("session", Some(&session))]), "his session, her name").await;
+    refused(&app, &door, &forger.with(&[("session", Some(&nobody))]), "no session at all").await;
+    let web = Door { client: "a-web".into(), ..door.clone() };
+    refused(&app, &web, &forger.with(&[("client_id", Some("\"a-web\""))]), "another client's").await;
+}
+
 async fn jwt_7_doubled_deep_and_large_tokens_are_refused_at_once(ground: Ground) {
     let (app, door, forger) = forger(ground).await;
     let twice = forger.payload(&[]).replacen('{', "{\"exp\":9999999999,", 1);
     let deep = format!("{}1{}", "[".repeat(1000), "]".repeat(1000));
+    let session =
+        format!("{{\"session\":{},", forger.claims.iter().find(|(name, _)| name == "session").unwrap().1);
+    let again = forger.payload(&[]).replacen('{', &session, 1);
     let header = forger.header().replacen('{', "{\"alg\":\"none\",", 1);
     let good = forger.with(&[]);
     let damaged = [
         forger.token(&forger.header(), &twice),
+        forger.token(&forger.header(), &again),
         forger.token(&header, &forger.payload(&[])),
         forger.with(&[("scope", Some(&deep))]),
         forger.with(&[("scope", Some(&format!("\"{}\"", "s".repeat(1 << 20))))]),

@@ -1,9 +1,11 @@
 //! Logins: who gets in, and what everybody else is told.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::prelude::*;
 use doorward::auth::password::events::{Outcome, import};
 use doorward::components::config::{Config, Environment};
-use doorward::db::schema::memberships;
+use doorward::db::schema::{memberships, sessions};
 use serde_json::json;
 
 use super::kit::{ADA, LOGIN, OTHER, RIGHT, imported, password, plain, quiet, start};
@@ -319,8 +321,15 @@ async fn ses_2_a_planted_cookie_is_never_adopted(ground: Ground) {
     let again = Reply::of(again.json(&json!({ "email": ADA, "password": RIGHT }))).await;
 
     let second = again.cookie("__Host-dw-a-web").unwrap();
-    assert_ne!(first.split('.').next(), second.split('.').next());
-    assert_ne!(first, second);
+    assert_ne!(session_of(&first), session_of(&second));
+    let live = sessions::table.filter(sessions::revoked_at.is_null()).count();
+    assert_eq!(live.get_result::<i64>(&mut app.ground.connect()), Ok(2));
+}
+
+/// The part of a refresh token that names its session.
+fn session_of(token: &str) -> Vec<u8> {
+    let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix("dwr_1_").unwrap()).unwrap();
+    bytes[..16].to_vec()
 }
 
 async fn a_new_place_is_told_by_mail_and_a_known_one_is_not(ground: Ground) {

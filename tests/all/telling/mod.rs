@@ -14,7 +14,7 @@ use doorward::identity::{Route, serve};
 use crate::ground::app::App;
 
 /// Routes that the program does not have, on a server of their own over the same house.
-fn mounted(app: &App, routes: Vec<Route>) -> String {
+pub fn mounted(app: &App, routes: Vec<Route>) -> String {
     let house = app.running.house.clone();
     let routes: Vec<_> = routes.into_iter().map(Arc::new).collect();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,0 +1,101 @@
+//! Writes that meet: who loses a race runs again, who waits in vain is told to come back, whatever the server's language.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use doorward::base::{Result, TenantId};
+use doorward::db::DbConn;
+use doorward::db::schema::tenants;
+
+use crate::ground::app::{App, START};
+use crate::ground::{Ground, Kind, on_both};
+
+on_both!(
+    two_writes_that_lock_each_other_both_come_through,
+    who_waits_too_long_for_a_lock_is_told_to_come_back,
+    the_database_is_asked_for_english_and_may_refuse,
+);
+
+fn touch(conn: &mut DbConn, tenant: TenantId) -> Result<()> {
+    diesel::update(tenants::table.find(tenant)).set(tenants::updated_at.eq(START)).execute(conn)?;
+    Ok(())
+}
+
+async fn two_writes_that_lock_each_other_both_come_through(ground: Ground) {
+    let app = App::start(ground.clone()).await;
+    let (a, b) = (app.native("a").await.tenant, app.native("b").await.tenant);
+    // SQLite has one writer: there nobody meets anybody.
+    let meeting = if ground.kind == Kind::Postgres { 2 } else { 1 };
+    let runs = Arc::new(AtomicUsize::new(0));
+    let write = |first, second| {
+        let (db, runs) = (app.running.house.db.clone(), runs.clone());
+        async move {
+            let run = move |conn: &mut DbConn| {
+                touch(conn, first)?;
+                runs.fetch_add(1, Ordering::SeqCst);
+                let began = Instant::now();
+                while runs.load(Ordering::SeqCst) < meeting && began.elapsed() < Duration::from_secs(10) {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                touch(conn, second)
+            };
+            db.write(run).await
+        }
+    };
+
+    let (one, two) = tokio::join!(write(a, b), write(b, a));
+
+    assert!(one.is_ok() && two.is_ok(), "{one:?} {two:?}");
+    // Whoever lost once may lose again before the other has got through.
+    assert!(runs.load(Ordering::SeqCst) > meeting, "they never met");
+}
+
+async fn who_waits_too_long_for_a_lock_is_told_to_come_back(ground: Ground) {
+    let app = App::start(ground.clone()).await;
+    let a = app.native("a").await.tenant;
+    let db = &app.running.house.db;
+    let mut other = ground.connect();
+    other.begin_write().unwrap();
+    touch(&mut other, a).unwrap();
+
+    let began = Instant::now();
+    let waited = db.write(move |conn| touch(conn, a)).await.unwrap_err();
+    other.roll_back();
+
+    assert_eq!(waited.status(), 503, "{waited:?}");
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert!(db.write(move |conn| touch(conn, a)).await.is_ok());
+}
+
+#[derive(QueryableByName)]
+struct Spoken {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    locale: String,
+}
+
+fn spoken(conn: &mut DbConn) -> String {
+    let asked = diesel::sql_query("SELECT current_setting('lc_messages') AS locale");
+    asked.get_result::<Spoken>(conn).unwrap().locale
+}
+
+async fn the_database_is_asked_for_english_and_may_refuse(ground: Ground) {
+    if ground.kind == Kind::Sqlite {
+        return assert_eq!(ground.connect().foreign_words(), Ok(None));
+    }
+    let name = ground.url().rsplit_once('/').unwrap().1.to_owned();
+    let role = format!("guest_of_{name}");
+    let mut conn = ground.connect();
+    let sql = format!("ALTER DATABASE {name} SET lc_messages = 'POSIX'; CREATE ROLE {role} LOGIN");
+    conn.batch_execute(&sql).unwrap();
+
+    let ours = spoken(&mut ground.connect());
+    let mut guest = DbConn::open(&ground.url().replace("doorward@", &format!("{role}@"))).unwrap();
+    let theirs = spoken(&mut guest);
+    drop(guest);
+    conn.batch_execute(&format!("DROP ROLE {role}")).unwrap();
+
+    assert_eq!((ours.as_str(), theirs.as_str()), ("C", "POSIX"));
+}
