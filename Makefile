@@ -1,6 +1,6 @@
 # `make` alone lists what there is. The same words run here, in CI and in a fresh clone.
 
-.PHONY: help run test lint fmt bench clean
+.PHONY: help run test lint fmt pictures bench clean
 
 help: ## list these words
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1	/'
@@ -21,6 +21,10 @@ lint: ## format, clippy, documentation, and cargo-deny where it is installed
 
 fmt: ## format the sources
 	cargo fmt
+
+pictures: ## what every page and mail looks like, into target/pictures
+	@sh scripts/needs.sh chromium chromium-driver
+	@sh scripts/pictures.sh
 
 bench: ## what a request costs beside a bare route, and what the server weighs
 	cargo bench --locked --bench door

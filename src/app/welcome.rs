@@ -19,7 +19,8 @@ pub struct Welcome {
 }
 
 /// What may be worth a look, where it is, and whether it answers there.
-const LINKS: [(&str, &str); 4] = [
+const LINKS: [(&str, &str); 5] = [
+    ("Start here", "/"),
     ("API", "/api/v1/multitenant/current"),
     ("API docs", "/docs"),
     ("Mail inbox", "/_dev/mail"),

@@ -9,7 +9,7 @@ use crate::management::events::tenants;
 #[derive(Debug, clap::Subcommand)]
 pub enum Clients {
     /// Give a server client a new secret. It is shown once; the old one is worth nothing from then on.
-    #[command(after_help = "Example:\n  doorward clients secret museum-tickets > /run/secrets/doorward")]
+    #[command(after_help = "Example:\n  doorward clients secret library-backend > /run/secrets/doorward")]
     Secret {
         /// The client's public id.
         client: String,

@@ -17,6 +17,7 @@ pub struct Components {
     /// Each consumer with each provider, as `tsort` reads them.
     #[arg(long, conflicts_with = "json")]
     graph: bool,
+    /// As JSON.
     #[arg(long)]
     json: bool,
 }

@@ -10,8 +10,12 @@ use crate::components::terminal::say;
 #[derive(Debug, clap::Subcommand)]
 pub enum Config {
     /// Say everything that keeps a server with these settings from starting.
+    #[command(after_help = "Example:\n  doorward config check --environment production")]
     Check,
     /// Every setting with its value and where it came from; secrets are left out.
+    #[command(
+        after_help = "Examples:\n  doorward config show\n  DOORWARD_JOBS__WORKERS=8 doorward config show"
+    )]
     Show,
     /// A file of every setting with its default and what it is for.
     #[command(after_help = "Example:\n  doorward config defaults > doorward.toml")]

@@ -1,10 +1,12 @@
 //! `doorward openapi`, `errors` and `routes`: what the API is, told without a server.
 
-use std::io::{self, Write};
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::app;
+use crate::components::terminal::{Ink, folded, paint};
 use crate::identity::{Access, serve};
 use crate::openapi;
 
@@ -12,21 +14,42 @@ pub fn document() -> ExitCode {
     told(&format!("{:#}\n", openapi::document(&app::routes())))
 }
 
+/// The page for a file or a pipe; in a terminal its tables would be torn, so there the refusals follow one another.
 pub fn errors() -> ExitCode {
-    told(&openapi::errors::page(&app::routes()))
+    if !io::stdout().is_terminal() {
+        return told(&openapi::errors::page(&app::routes()));
+    }
+    let declared = openapi::errors::declared().into_iter().flat_map(|(_, all)| all);
+    let all: BTreeMap<_, _> = declared.map(|one| ((one.key, one.status), one.detail)).collect();
+    let lines = all.into_iter().map(|((key, status), detail)| {
+        format!("{status}  {}\n{}\n", paint(Ink::Bold, key), folded(detail, "     "))
+    });
+    told(&lines.collect::<String>())
 }
 
+/// Tabs between for a program, two lines each in a terminal.
 pub fn routes() -> ExitCode {
     let routes: Vec<_> = app::routes().into_iter().map(Arc::new).collect();
-    let mut lines: Vec<String> = Vec::new();
+    let mut rows: Vec<[String; 4]> = Vec::new();
     for (path, there) in serve::table(&routes) {
-        let line = |route: &Arc<crate::identity::Route>| {
-            format!("{path}\t{}\t{}\t{}\n", route.method.word(), who(route.access), route.name)
+        let row = |route: &Arc<crate::identity::Route>| {
+            [path.as_str(), route.method.word(), who(route.access), route.name].map(String::from)
         };
-        lines.extend(there.iter().map(line));
+        rows.extend(there.iter().map(row));
     }
-    lines.sort();
-    told(&lines.concat())
+    rows.sort();
+    let is_terminal = io::stdout().is_terminal();
+    let line = |row: &[String; 4]| match row {
+        [path, method, who, name] if is_terminal => {
+            format!(
+                "{} {path}\n        {}\n",
+                paint(Ink::Bold, &format!("{method:<7}")),
+                paint(Ink::Dim, &format!("{name}, {who}"))
+            )
+        }
+        row => row.join("\t") + "\n",
+    };
+    told(&rows.iter().map(line).collect::<String>())
 }
 
 fn who(access: Access) -> &'static str {

@@ -12,8 +12,11 @@ use super::{Done, NO};
 use crate::components::terminal::{Ink, paint, say};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit code 5 if anything fails; warnings alone do not count.")]
+#[command(
+    after_help = "Exit code 5 if anything fails; warnings alone do not count.\n\nExamples:\n  doorward doctor\n  doorward doctor --json | jq '.[] | select(.is != \"ok\")'"
+)]
 pub struct Doctor {
+    /// As JSON.
     #[arg(long)]
     json: bool,
 }

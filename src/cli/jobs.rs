@@ -19,18 +19,25 @@ pub enum Jobs {
         /// queued, running, done or dead.
         #[arg(long, value_parser = state)]
         state: Option<JobState>,
+        /// Only those of this name, such as mail.send.
         #[arg(long)]
         name: Option<String>,
         /// The id of the last one seen.
         #[arg(long, value_name = "ID")]
         after: Option<JobId>,
+        /// As JSON.
         #[arg(long)]
         json: bool,
     },
     /// Run a dead or waiting job again, at once; or with --all every dead one.
+    #[command(
+        after_help = "Examples:\n  doorward jobs retry 0199f2c1-7a10-7bb3-9d5c-0a4be1d2c3f4\n  doorward jobs retry --all"
+    )]
     Retry {
+        /// Its id, as `jobs list` shows it.
         #[arg(required_unless_present = "all")]
         id: Option<JobId>,
+        /// Every dead one.
         #[arg(long, conflicts_with = "id")]
         all: bool,
     },

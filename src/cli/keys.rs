@@ -11,20 +11,32 @@ use crate::management::events::keys::{self as events, Turned};
 #[derive(Debug, clap::Subcommand)]
 pub enum Keys {
     /// A tenant's keys, newest first.
+    #[command(after_help = "Example:\n  doorward keys list --tenant library")]
     List {
+        /// Whose keys: the tenant's name.
         #[arg(long)]
         tenant: String,
+        /// As JSON.
         #[arg(long)]
         json: bool,
     },
     /// Publish the next key; called again once everybody can know it, let it sign and retire the old one.
+    #[command(
+        after_help = "Example:\n  doorward keys rotate --tenant library     # and again in ten minutes"
+    )]
     Rotate {
+        /// Whose keys: the tenant's name.
         #[arg(long)]
         tenant: String,
     },
     /// Void a key that somebody may have seen, and all that it signed, within two seconds.
+    #[command(
+        after_help = "Example:\n  doorward keys revoke 0199f2c1-7a10-7bb3-9d5c-0a4be1d2c3f4 --tenant library"
+    )]
     Revoke {
+        /// Its id, as `keys list` shows it.
         key: SigningKeyId,
+        /// Whose keys: the tenant's name.
         #[arg(long)]
         tenant: String,
     },

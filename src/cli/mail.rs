@@ -26,7 +26,9 @@ pub enum Mail {
                             doorward mail preview password/verify_address --html > mail.html"
     )]
     Preview {
+        /// One of the names.
         name: Option<String>,
+        /// en or nl.
         #[arg(long, default_value = "en")]
         locale: String,
         /// The HTML part instead of the text.
@@ -37,12 +39,18 @@ pub enum Mail {
         text: bool,
     },
     /// The mails that were written, as jobs: which are due, carried, or given up.
+    #[command(after_help = "Example:\n  doorward mail list")]
     List {
+        /// As JSON.
         #[arg(long)]
         json: bool,
     },
     /// Send one mail to see that the mail server takes it, and tell its words if it does not.
-    SendTest { address: String },
+    #[command(after_help = "Example:\n  doorward mail send-test ada@example.com")]
+    SendTest {
+        /// Where to.
+        address: String,
+    },
 }
 
 pub fn run(flags: &Flags, mail: &Mail) -> Done {

@@ -6,7 +6,9 @@ mod config;
 mod describe;
 mod desk;
 mod doctor;
+mod events;
 mod health;
+mod import;
 mod jobs;
 mod keys;
 mod mail;
@@ -28,13 +30,16 @@ Exit codes:
   2  the command line is not right
   3  stopped, with trouble
   4  stopped hard: a second signal came, or the deadline passed
-  5  looked, and the answer is no (migrate --check, tenants plan --check, verify, doctor, health)
+  5  looked, and the answer is no (migrate --check, tenants plan --check,
+     verify, doctor, health, events show)
+  6  done in part (users import: some lines were refused)
 
 Examples:
-  doorward                            serve on http://localhost:3000 with a demo tenant
+  doorward                     serve on http://localhost:3000 with a demo tenant
   doorward config defaults > doorward.toml
-  doorward tenants plan               what config/tenants.toml would change
-  doorward doctor                     is everything as it should be?";
+  doorward tenants plan        what config/tenants.toml would change
+  doorward events tail         follow what a development server does
+  doorward doctor              is everything as it should be?";
 
 /// Keeps the door for many tenants: who may come in, as whom, with what rights, from which device, for how long.
 #[derive(Debug, Parser)]
@@ -51,43 +56,65 @@ enum Command {
     /// Answer requests, and work in the same process unless told otherwise (the default).
     Serve(serve::Serve),
     /// Carry mail and other jobs, and answer no requests.
+    #[command(after_help = "Examples:\n  doorward work\n  doorward work --environment production")]
     Work,
     /// Bring the database up to this program.
     Migrate(migrate::Migrate),
     /// The parts of a process and what they need from each other.
     Components(components::Components),
     /// The settings: check them, show them, or write a file of all defaults.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Examples:\n  doorward config check\n  doorward config show")]
     Config(config::Config),
     /// The tenants: what the file would change, apply it, write it, list, suspend, resume, move.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Examples:\n  doorward tenants plan\n  doorward tenants apply")]
     Tenants(tenants::Tenants),
     /// The apps of tenants.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  doorward clients secret library-backend")]
     Clients(clients::Clients),
     /// The people of a tenant and their roles.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  doorward users list --tenant library\n  doorward users import people.jsonl --tenant library --dry-run"
+    )]
     Users(users::Users),
     /// The keys that sign a tenant's tokens.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  doorward keys list --tenant library")]
     Keys(keys::Keys),
     /// The queue of work and deliveries.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  doorward jobs list --state dead\n  doorward jobs retry --all"
+    )]
     Jobs(jobs::Jobs),
     /// The mails: look at one, or send one to try the mail server.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  doorward mail preview\n  doorward mail send-test ada@example.com"
+    )]
     Mail(mail::Mail),
+    /// What requests did and why they were refused: follow them, or look at one.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  doorward events tail --refused\n  doorward events show 0199f2c1-7a10-7bb3-9d5c-0a4be1d2c3f4"
+    )]
+    Events(events::Events),
     /// Ask the server on this machine whether it is ready: for containers.
+    #[command(after_help = "Examples:\n  doorward health\n  doorward health --listen 127.0.0.1:8080")]
     Health,
     /// Look at everything that an installation stands on, and say what to do.
     Doctor(doctor::Doctor),
     /// Hold the whole database against its rules.
     Verify(verify::Verify),
     /// Print the API document, OpenAPI 3.1.
+    #[command(after_help = "Example:\n  doorward openapi > openapi.json")]
     Openapi,
-    /// Print docs/errors.md: every way of saying no.
+    /// Every way of saying no; written elsewhere than to a terminal, docs/errors.md.
+    #[command(after_help = "Examples:\n  doorward errors\n  doorward errors > docs/errors.md")]
     Errors,
-    /// Print the router's own table: method, path, who may call, which event.
+    /// The router's own table: path, method, who may call, which event.
+    #[command(
+        after_help = "Examples:\n  doorward routes\n  doorward routes | grep open     # what anybody may call; tabs between"
+    )]
     Routes,
 }
 
@@ -96,6 +123,8 @@ type Done = Result<ExitCode, String>;
 
 /// Looked, and the answer is no.
 const NO: u8 = 5;
+/// Done but for what stderr names.
+const PARTLY: u8 = 6;
 
 pub fn run(arguments: &Arguments) -> ExitCode {
     let flags = &arguments.settings;
@@ -112,6 +141,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Command::Keys(keys) => keys::run(flags, keys),
         Command::Jobs(jobs) => jobs::run(flags, jobs),
         Command::Mail(mail) => mail::run(flags, mail),
+        Command::Events(events) => events::run(flags, events),
         Command::Health => health::run(flags),
         Command::Doctor(doctor) => doctor::run(flags, doctor),
         Command::Verify(verify) => verify::run(flags, verify),
@@ -123,4 +153,45 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         eprintln!("doorward: {why}");
         ExitCode::FAILURE
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use super::Arguments;
+
+    /// Every command below this one, and itself, with its full name.
+    fn all(command: &Command, name: &str) -> Vec<(String, Command)> {
+        let below = command.get_subcommands().filter(|below| below.get_name() != "help");
+        let below = below.flat_map(|below| all(below, &format!("{name} {}", below.get_name())));
+        std::iter::once((name.to_owned(), command.clone())).chain(below).collect()
+    }
+
+    #[test]
+    fn every_command_shows_an_example_of_itself() {
+        for (name, command) in all(&Arguments::command(), "doorward") {
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let example = after.split_once("Example").map(|(_, lines)| lines).unwrap_or_default();
+            let shown = example.lines().any(|line| line.contains(&name));
+            assert!(shown, "`{name} --help` shows no example: {after}");
+            assert!(
+                after.lines().all(|line| line.chars().count() <= 80),
+                "`{name} --help` is too wide: {after}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_argument_says_what_it_is() {
+        for (name, command) in all(&Arguments::command(), "doorward") {
+            for argument in command.get_arguments() {
+                assert!(
+                    argument.get_help().is_some(),
+                    "`{name} --help` says nothing of {}",
+                    argument.get_id()
+                );
+            }
+        }
+    }
 }

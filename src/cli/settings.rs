@@ -9,22 +9,25 @@ use crate::components::config::{Loaded, Overrides, Problem, load};
 use crate::components::tenants_file::TenantsFile;
 use crate::components::vault::Vault;
 
+/// Apart from what a command takes itself.
+const SETTINGS: &str = "Settings, of every command";
+
 #[derive(Debug, clap::Args)]
 pub struct Flags {
-    /// The settings file; `doorward.toml` if it is there.
-    #[arg(long, global = true, value_name = "FILE")]
+    /// The settings file [default: doorward.toml, if it is there]
+    #[arg(long, global = true, value_name = "FILE", help_heading = SETTINGS)]
     config: Option<PathBuf>,
-    /// development, test, acceptance or production.
-    #[arg(long, global = true, value_name = "NAME")]
+    /// development, test, acceptance or production [default: development]
+    #[arg(long, global = true, value_name = "NAME", help_heading = SETTINGS)]
     environment: Option<String>,
-    /// Where the API listens: 127.0.0.1:3000 unless said otherwise.
-    #[arg(long, global = true, value_name = "ADDRESS")]
+    /// Where the API listens [default: 127.0.0.1:3000]
+    #[arg(long, global = true, value_name = "ADDR", help_heading = SETTINGS)]
     listen: Option<String>,
-    /// Where metrics are shown: 127.0.0.1:3001 unless said otherwise.
-    #[arg(long, global = true, value_name = "ADDRESS")]
+    /// Where metrics are shown [default: 127.0.0.1:3001]
+    #[arg(long, global = true, value_name = "ADDR", help_heading = SETTINGS)]
     metrics_listen: Option<String>,
-    /// auto, json or text.
-    #[arg(long, global = true, value_name = "FORMAT")]
+    /// Of the log on stderr: auto, json or text [default: auto]
+    #[arg(long, global = true, value_name = "AS", help_heading = SETTINGS)]
     log_format: Option<String>,
 }
 

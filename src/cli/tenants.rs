@@ -19,9 +19,13 @@ use crate::tenancy::description;
 #[derive(Debug, clap::Subcommand)]
 pub enum Tenants {
     /// Show what the file would change. Changes nothing.
+    #[command(
+        after_help = "Examples:\n  doorward tenants plan\n  doorward tenants plan --check     # in CI: is everything as the file says?"
+    )]
     Plan {
         #[command(flatten)]
         file: File,
+        /// As JSON.
         #[arg(long)]
         json: bool,
         /// Exit code 5 if there is something to change, or something here that the file lacks.
@@ -44,22 +48,37 @@ pub enum Tenants {
     #[command(after_help = "Example:\n  doorward tenants export > config/tenants.toml")]
     Export,
     /// Which tenants there are.
+    #[command(after_help = "Example:\n  doorward tenants list")]
     List {
+        /// As JSON.
         #[arg(long)]
         json: bool,
     },
     /// Shut a tenant's door: no logins, no tokens, nothing, within two seconds. Deletes nothing.
-    Suspend { tenant: String },
+    #[command(after_help = "Example:\n  doorward tenants suspend library")]
+    Suspend {
+        /// Its name, as `tenants list` shows it.
+        tenant: String,
+    },
     /// Open it again. Sessions that have not run out live on.
-    Resume { tenant: String },
+    #[command(after_help = "Example:\n  doorward tenants resume library")]
+    Resume {
+        /// Its name, as `tenants list` shows it.
+        tenant: String,
+    },
     /// Give a tenant another issuer. Tokens of the old one are taken until the last has died.
     #[command(after_help = "Example:\n  doorward tenants move-issuer library https://id.library.example")]
-    MoveIssuer { tenant: String, issuer: String },
+    MoveIssuer {
+        /// Its name, as `tenants list` shows it.
+        tenant: String,
+        /// An absolute URL without query and fragment.
+        issuer: String,
+    },
 }
 
 #[derive(Debug, clap::Args)]
 pub struct File {
-    /// The tenants file; config/tenants.toml unless the settings say otherwise.
+    /// The tenants file [default: config/tenants.toml]
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 }

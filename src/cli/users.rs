@@ -14,48 +14,67 @@ use crate::management::events::{in_tenant, people};
 #[derive(Debug, clap::Subcommand)]
 pub enum Users {
     /// The people of a tenant, a page at a time.
+    #[command(
+        after_help = "Examples:\n  doorward users list --tenant library\n  doorward users list --tenant library --limit 1000 --json"
+    )]
     List {
+        /// Whose people: the tenant's name.
         #[arg(long)]
         tenant: String,
         /// The id of the last one seen.
         #[arg(long, value_name = "ID")]
         after: Option<UserId>,
+        /// How many at once, up to 1000.
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
         limit: u16,
+        /// As JSON.
         #[arg(long)]
         json: bool,
     },
     /// Invite an address: the link is shown once, and mailed where mail leaves.
     #[command(after_help = "Example:\n  doorward users invite ada@example.com --tenant library --role admin")]
     Invite {
+        /// Who is invited.
         email: String,
+        /// Where to: the tenant's name.
         #[arg(long)]
         tenant: String,
+        /// What they become there.
         #[arg(long, default_value = "admin")]
         role: String,
     },
+    /// Bring people over from another system, with their password hashes.
+    Import(super::import::Import),
     /// Give somebody a role.
     #[command(after_help = "Example:\n  doorward users grant ada@example.com admin --tenant library")]
     Grant(Role),
     /// Take a role away. The last admin stays.
+    #[command(after_help = "Example:\n  doorward users revoke ada@example.com admin --tenant library")]
     Revoke(Role),
     /// Shut somebody out everywhere and end their sessions.
+    #[command(after_help = "Example:\n  doorward users disable eve@example.com --tenant library")]
     Disable(Person),
     /// Let them in again.
+    #[command(after_help = "Example:\n  doorward users enable eve@example.com --tenant library")]
     Enable(Person),
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Role {
+    /// The address they log in with there.
     email: String,
+    /// One of the tenant's roles, such as admin.
     role: String,
+    /// Where: the tenant's name.
     #[arg(long)]
     tenant: String,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Person {
+    /// The address they log in with.
     email: String,
+    /// Their home: the tenant's name.
     #[arg(long)]
     tenant: String,
 }
@@ -65,15 +84,8 @@ pub fn run(flags: &Flags, users: &Users) -> Done {
         Users::List { tenant, after, limit, json } => at_desk(flags, async |scope| {
             list(&in_tenant(&scope, tenant).await?, *after, (*limit, *json)).await
         }),
-        Users::Invite { email: address, tenant, role } => {
-            let email = email(address)?;
-            at_desk(flags, async |scope| {
-                let link = owner::invite(&in_tenant(&scope, tenant).await?, email, role.clone()).await?;
-                eprintln!("doorward: this link makes {address} {role} of {tenant}, once; it is kept nowhere");
-                say(&link);
-                Ok(desk::OK)
-            })
-        }
+        Users::Invite { email, tenant, role } => invite(flags, email, (tenant, role)),
+        Users::Import(import) => super::import::run(flags, import),
         Users::Grant(Role { email: address, role, tenant }) => {
             let email = email(address)?;
             at_desk(flags, async |scope| {
@@ -109,6 +121,16 @@ pub fn run(flags: &Flags, users: &Users) -> Done {
             })
         }
     }
+}
+
+fn invite(flags: &Flags, address: &str, (tenant, role): (&str, &String)) -> Done {
+    let email = email(address)?;
+    at_desk(flags, async |scope| {
+        let link = owner::invite(&in_tenant(&scope, tenant).await?, email, role.clone()).await?;
+        eprintln!("doorward: this link makes {address} {role} of {tenant}, once; it is kept nowhere");
+        say(&link);
+        Ok(desk::OK)
+    })
 }
 
 fn told(changed: bool, done: &str, already: &str) -> Result<ExitCode> {

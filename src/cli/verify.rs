@@ -9,7 +9,9 @@ use crate::components::terminal::{Ink, paint, say, table};
 use crate::management::events::verify;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Exit code 5 if it finds a fault.\n\nExample:\n  doorward verify")]
 pub struct Verify {
+    /// As JSON.
     #[arg(long)]
     json: bool,
 }

@@ -24,6 +24,6 @@ templates! {
         "sessions/login_code" "sessions/refresh_reused" "sessions/new_device" "tenancy/invitation"
         "tenancy/owner_invitation";
     pages:
-        "layout.html" "ask.html" "password.html" "done.html" "refused.html" "error.html" "dev/layout.html"
+        "layout.html" "ask.html" "password.html" "done.html" "refused.html" "error.html" "doorstep.html" "dev/layout.html"
         "dev/home.html" "dev/inbox.html" "dev/mail.html" "dev/requests.html" "dev/request.html"
 }

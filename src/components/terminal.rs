@@ -36,6 +36,33 @@ pub fn say(text: &str) {
     drop(writeln!(out, "{text}").and_then(|()| out.flush()));
 }
 
+/// False when nobody reads any more: who follows something then has no reason to go on.
+pub fn tell(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
+}
+
+/// As wide as a terminal always is.
+const COLUMNS: usize = 80;
+
+/// A sentence in lines that fit, each behind the margin given.
+pub fn folded(text: &str, margin: &str) -> String {
+    let mut lines = vec![margin.to_owned()];
+    for word in text.split_whitespace() {
+        let line = lines.last().map_or(0, |line| line.chars().count());
+        if line > margin.len() && line + 1 + word.chars().count() > COLUMNS {
+            lines.push(margin.to_owned());
+        }
+        if let Some(line) = lines.last_mut() {
+            if line.len() > margin.len() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines.join("\n")
+}
+
 /// Columns that line up, each as wide as its widest cell; the first row is the head.
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -59,6 +86,19 @@ mod tests {
         let rows = [["NAME", "STATE"], ["library", "open"]].map(|row| row.map(String::from).to_vec());
 
         assert_eq!(table(&rows), "NAME     STATE\nlibrary  open");
+    }
+
+    #[test]
+    fn a_sentence_is_folded_between_words_and_stays_behind_its_margin() {
+        let text = "word ".repeat(40);
+
+        let lines = folded(&text, "   ");
+
+        assert!(
+            lines.lines().all(|line| line.starts_with("   word") && line.chars().count() <= 80),
+            "{lines}"
+        );
+        assert_eq!(lines.split_whitespace().count(), 40);
     }
 
     #[test]

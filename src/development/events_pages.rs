@@ -37,7 +37,10 @@ const SHOWN: usize = 300;
 const PATIENCE: u64 = 10;
 
 async fn list(scope: Scope, _: Nothing) -> Result<Answer> {
-    let requests: Vec<_> = scope.house.recorder.latest(SHOWN).iter().map(|tree| summary(tree)).collect();
+    let mut requests = Vec::new();
+    for tree in scope.house.recorder.latest(SHOWN) {
+        requests.push(summary(&tree, tenant_of(&scope, &tree).await));
+    }
     Ok(page(pages::requests(&scope.house.templates, &requests)?))
 }
 
@@ -50,7 +53,8 @@ pub struct One {
 async fn one(scope: Scope, asked: One) -> Result<Answer> {
     let tree = scope.house.recorder.find(asked.id).ok_or_else(|| NOT_FOUND.error())?;
     let bars: Vec<_> = bars(&tree);
-    Ok(page(pages::request(&scope.house.templates, &summary(&tree), &bars)?))
+    let summary = summary(&tree, tenant_of(&scope, &tree).await);
+    Ok(page(pages::request(&scope.house.templates, &summary, &bars)?))
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -59,15 +63,38 @@ pub struct After {
     after: Option<Number>,
     /// Seconds to wait while there is nothing new; ten at most.
     wait: Option<Number>,
+    /// This one alone.
+    id: Option<RequestId>,
 }
 
 async fn feed(scope: Scope, asked: After) -> Result<Answer> {
     let after = asked.after.map_or(0, |number| number.0);
     let patience = Duration::from_secs(asked.wait.map_or(0, |seconds| seconds.0.min(PATIENCE)));
-    let trees = scope.house.recorder.wait(after, patience).await;
+    let recorder = &scope.house.recorder;
+    let trees = match asked.id {
+        Some(id) => recorder.find(id).into_iter().collect(),
+        None => recorder.wait(after, patience).await,
+    };
     let last = trees.last().map_or(after, |tree| tree.number);
-    let events: Vec<_> = trees.iter().map(|tree| tree.json()).collect();
-    Ok(Answer::new(200, Content::Json(json!({ "events": events, "next": last }))))
+    let mut events = Vec::with_capacity(trees.len());
+    for tree in trees {
+        let mut event = tree.json();
+        if let Some(members) = event.as_object_mut() {
+            members.insert("tenant".to_owned(), json!(tenant_of(&scope, &tree).await));
+        }
+        events.push(event);
+    }
+    let body = json!({ "began": recorder.began(), "events": events, "next": last });
+    Ok(Answer::new(200, Content::Json(body)))
+}
+
+/// Its name, which says more to people than its id.
+async fn tenant_of(scope: &Scope, tree: &Tree) -> Option<String> {
+    let id = tree.says("tenant")?.to_string();
+    match scope.house.tenant(id.parse().ok()?).await {
+        Ok(Some(tenant)) => Some(tenant.name.clone()),
+        _ => Some(id),
+    }
 }
 
 fn page(rendered: Rendered) -> Answer {
@@ -80,7 +107,7 @@ fn page(rendered: Rendered) -> Answer {
     })
 }
 
-fn summary(tree: &Tree) -> Request {
+fn summary(tree: &Tree, tenant: Option<String>) -> Request {
     let says = |name: &str| tree.says(name).map(ToString::to_string);
     let is_job = tree.kind() == "job";
     Request {
@@ -95,7 +122,7 @@ fn summary(tree: &Tree) -> Request {
             },
         ),
         took: tree.took(),
-        tenant: says("tenant"),
+        tenant,
         refusal: refusal(tree),
     }
 }

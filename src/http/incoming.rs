@@ -24,6 +24,7 @@ pub struct Incoming {
     pub authorization: Option<String>,
     pub cookies: Vec<(String, String)>,
     pub user_agent: Option<String>,
+    pub accept: Option<String>,
     pub accept_language: Option<String>,
     pub idempotency_key: Option<String>,
     pub content_type: Option<String>,
@@ -54,6 +55,7 @@ impl Incoming {
             authorization: text(&header::AUTHORIZATION)?,
             cookies: cookies(request),
             user_agent: text(&header::USER_AGENT)?.map(|agent| agent.chars().take(USER_AGENT).collect()),
+            accept: text(&header::ACCEPT)?,
             accept_language: text(&header::ACCEPT_LANGUAGE)?,
             idempotency_key: named("idempotency-key")?,
             content_type: text(&header::CONTENT_TYPE)?,
@@ -81,6 +83,7 @@ impl Incoming {
             authorization: None,
             cookies: Vec::new(),
             user_agent: None,
+            accept: None,
             accept_language: None,
             idempotency_key: None,
             content_type: None,
@@ -90,6 +93,16 @@ impl Incoming {
             query: BTreeMap::new(),
             params: BTreeMap::new(),
         }
+    }
+
+    /// A person with a browser: programs ask for JSON, or for anything.
+    pub fn wants_page(&self) -> bool {
+        let accepted = self.accept.as_deref().unwrap_or_default().split(',');
+        let page = accepted.map(|range| range.split(';').map(str::trim)).find_map(|mut range| {
+            range.next().filter(|name| name.eq_ignore_ascii_case("text/html"))?;
+            Some(!range.any(|parameter| matches!(parameter, "q=0" | "q=0.0" | "q=0.00" | "q=0.000")))
+        });
+        page.unwrap_or(false)
     }
 
     pub fn cookie(&self, name: &str) -> Option<&str> {

@@ -1,8 +1,9 @@
-//! `/multitenant/current`: what a frontend may know of the tenant it belongs to.
+//! `/` and `/multitenant/current`: what a frontend may know of the tenant it belongs to.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::doorstep;
 use crate::base::{Result, TenantId};
 use crate::identity::gate::INVALID_TENANT;
 use crate::identity::{Access, Method, Nothing, Route, Scope};
@@ -13,6 +14,7 @@ pub fn routes() -> Vec<Route> {
             .named("tenancy.current", "The tenant that this request addresses.")
             .refuses(&[&INVALID_TENANT])
             .original(),
+        doorstep::route(),
     ]
 }
 

@@ -2,5 +2,6 @@
 
 pub mod controller;
 pub mod description;
+pub mod doorstep;
 pub mod entity;
 pub mod steps;

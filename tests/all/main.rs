@@ -13,6 +13,7 @@ mod client;
 mod data;
 mod devices;
 mod doors;
+mod doorstep;
 mod faults;
 mod ground;
 mod guard;

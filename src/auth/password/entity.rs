@@ -158,6 +158,21 @@ impl PasswordLogin {
     }
 }
 
+/// Those of these addresses that mean somebody here, with when they began to.
+pub fn named_among(
+    conn: &mut DbConn,
+    tenant: TenantId,
+    addresses: Vec<String>,
+) -> QueryResult<Vec<(String, Timestamp)>> {
+    use login_identifiers as l;
+    l::table
+        .filter(l::tenant_id.eq(tenant))
+        .filter(l::kind.eq(EMAIL))
+        .filter(l::value.eq_any(addresses))
+        .select((l::value, l::created_at))
+        .load(conn)
+}
+
 /// From where a person's latest sessions came.
 pub fn addresses(conn: &mut DbConn, user: UserId) -> QueryResult<Vec<Option<String>>> {
     sessions::table

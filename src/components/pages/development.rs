@@ -168,6 +168,8 @@ fn request_line(request: &Request) -> Value {
         kind => match request.status { 0..=399 => "fine", 400..=499 => "refused", _ => "failed" },
         clock => clock(request.at),
         ms => millis(request.took),
+        // A long path may be broken after each of its parts, and nowhere else.
+        parts => request.path.split_inclusive('/').map(str::to_owned).collect::<Vec<_>>(),
         ..value(request)
     }
 }

@@ -47,6 +47,11 @@ fn pages(templates: &Templates, locale: Locale, name: &str) -> Vec<(String, Stri
         add(&format!("done-{flow:?}"), render(templates, &frame, &Done { flow, onward }));
         add(&format!("refused-{flow:?}"), render(templates, &frame, &DeadLink { flow }));
     }
+    let room = |name| Room { name, href: "/".into() };
+    let rooms = ["docs", "mail", "events", "start", "metadata", "keys"].map(room).into();
+    let open = Doorstep { rooms, command: Some("curl http://localhost:3000/multitenant/current".into()) };
+    add("doorstep-open", render(templates, &frame, &open));
+    add("doorstep-shut", render(templates, &frame, &Doorstep { rooms: Vec::new(), command: None }));
     for status in [404, 418, 429, 500, 503] {
         add(&format!("error-{status}"), render(templates, &frame, &Failure { status, request_id: line() }));
     }
@@ -255,7 +260,7 @@ fn every_page_and_mail_renders_in_every_language() {
         }
     }
 
-    assert_eq!(all.len(), 9 + 2 * (22 + 2 * 12));
+    assert_eq!(all.len(), 9 + 2 * (24 + 2 * 12));
     if let Ok(folder) = std::env::var("DOORWARD_GALLERY") {
         keep(&folder, &all);
     }

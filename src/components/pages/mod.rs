@@ -103,6 +103,21 @@ pub struct Failure {
     pub request_id: Option<Line>,
 }
 
+/// What stands at `/`: whose door this is, and in development where everything is.
+#[derive(Debug, Serialize)]
+pub struct Doorstep {
+    pub rooms: Vec<Room>,
+    /// The first thing to try, in a shell.
+    pub command: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Room {
+    /// Names its words, `page.doorstep.room.<name>`.
+    pub name: &'static str,
+    pub href: String,
+}
+
 pub trait Page: Serialize {
     const TEMPLATE: &'static str;
 }
@@ -117,6 +132,7 @@ pages! {
     Done => "page/done.html",
     DeadLink => "page/refused.html",
     Failure => "page/error.html",
+    Doorstep => "page/doorstep.html",
 }
 
 pub fn render<P: Page>(templates: &Templates, frame: &Frame, page: &P) -> Result<Rendered> {

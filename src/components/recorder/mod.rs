@@ -24,7 +24,7 @@ use super::clock::Clock;
 use super::limiter::network;
 use super::platform::Handle;
 use super::vault::Vault;
-use crate::base::{RequestId, Result};
+use crate::base::{RequestId, Result, Timestamp};
 
 /// A tree takes at least this much, so there are at most so many of them.
 const LEAST: usize = 256;
@@ -36,6 +36,8 @@ impl Handle for Recorder {}
 
 struct Inner {
     clock: Clock,
+    /// Numbers of trees begin anew with each process; this tells one from the other.
+    began: Timestamp,
     /// A quarter of the whole is for trees that still grow.
     growing: Budget,
     /// The rest is for those that are done.
@@ -67,7 +69,8 @@ impl Recorder {
         let trees = VecDeque::with_capacity(places);
         let kept = Kept { trees, places, bytes: 0, last: 0 };
         let most = (bytes - bytes / 4).saturating_sub(slots + size_of::<Inner>());
-        Self(Arc::new(Inner { clock, growing, most, kept: Mutex::new(kept), news: Notify::new() }))
+        let (began, kept, news) = (clock.now(), Mutex::new(kept), Notify::new());
+        Self(Arc::new(Inner { clock, began, growing, most, kept, news }))
     }
 
     /// The one of this process, made by the first call: the log's layers stand in every thread, and so does this.
@@ -86,6 +89,10 @@ impl Recorder {
         let kept = self.kept();
         let slots = kept.trees.capacity() * size_of::<Arc<Tree>>();
         kept.bytes + slots + size_of::<Inner>() + self.0.growing.used.load(Ordering::Relaxed)
+    }
+
+    pub fn began(&self) -> Timestamp {
+        self.0.began
     }
 
     /// Oldest first, those after the number given.

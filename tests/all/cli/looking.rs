@@ -12,14 +12,15 @@ on_both!(
 );
 
 async fn the_settings_are_checked_and_shown_without_secrets(ground: Ground) {
-    let installation = Installation::on(&ground);
+    let installation = Installation::on(&ground).with("DOORWARD_MAIL__USER", "post");
+    let installation = installation.with("DOORWARD_MAIL__PASSWORD", "thistle-of-the-post");
 
     let (check, show) = (installation.run(&["config", "check"]), installation.run(&["config", "show"]));
     let wrong = installation.with("DOORWARD_JOBS__WORKERS", "none").run(&["config", "check"]);
 
     assert_eq!((check.code, check.out.as_str()), (0, "the settings are right, for test\n"), "{}", check.err);
     assert!(show.out.contains("master = \"[redacted]\" # environment DOORWARD_MASTER_KEY"), "{}", show.out);
-    assert!(!show.out.contains(crate::ground::binary::KEY));
+    assert!(!show.out.contains(crate::ground::binary::KEY) && !show.out.contains("thistle"), "{}", show.out);
     assert_eq!(wrong.code, 1);
     assert!(wrong.err.contains("jobs.workers (environment DOORWARD_JOBS__WORKERS): must be a whole number"));
 }

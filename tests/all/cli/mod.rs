@@ -1,6 +1,8 @@
 //! The commands and the process, through the real program.
 
 mod doctor;
+mod events;
+mod import;
 mod looking;
 mod people;
 mod starting;

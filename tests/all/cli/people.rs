@@ -116,6 +116,7 @@ async fn keys_are_published_before_they_sign_and_a_revoked_one_is_gone(ground: G
     let none = keys(&["list"]);
     let published = keys(&["rotate"]);
     let id = published.out.split(' ').next().unwrap().to_owned();
+    let early = Installation::on(&ground).run(&["keys", "rotate", "--tenant", "b"]);
     tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
     let activated = keys(&["rotate"]);
     let revoked = keys(&["revoke", &id]);
@@ -123,6 +124,7 @@ async fn keys_are_published_before_they_sign_and_a_revoked_one_is_gone(ground: G
 
     assert_eq!(none.out, "no key yet: the first login makes it\n", "{none:?}");
     assert!(published.out.contains(" is published; from "), "{published:?}");
+    assert!(early.out.starts_with(&format!("{id} is published; from ")), "it signs too early: {early:?}");
     assert_eq!(activated.out, format!("{id} signs now\n"), "{activated:?}");
     assert!(revoked.out.contains(" is revoked; "), "{revoked:?}");
     assert!(again.code == 1 && again.err.contains("no such key"), "{again:?}");

@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use diesel::connection::SimpleConnection;
+
 use crate::ground::Ground;
 use crate::ground::binary::{Installation, KEY};
 use crate::ground::on_both;
@@ -12,6 +14,7 @@ on_both!(
     cfg_2_production_refuses_every_insecure_setting_and_names_them_all_at_once,
     a_node_with_another_master_key_refuses_to_start_in_one_sentence,
     a_server_of_another_environment_refuses_to_start,
+    a_migration_that_was_changed_after_it_ran_refuses_the_start_and_is_named,
 );
 
 /// Refused at the start itself, not only when asked.
@@ -98,6 +101,21 @@ async fn a_server_of_another_environment_refuses_to_start(ground: Ground) {
     let said = refused(&installation);
 
     assert!(said.contains("this database belongs to the environment \"test\""), "{said}");
+}
+
+async fn a_migration_that_was_changed_after_it_ran_refuses_the_start_and_is_named(ground: Ground) {
+    let installation = Installation::on(&ground);
+    let changed = "UPDATE migration_checksums SET checksum = 'another'";
+    ground.connect().batch_execute(changed).unwrap();
+
+    let said = refused(&installation);
+    let migrate = installation.run(&["migrate"]);
+    let check = installation.run(&["migrate", "--check"]);
+
+    let told = "migration 00000000000001_init was changed after it ran here";
+    assert!(said.contains(told), "{said}");
+    assert!(migrate.code == 1 && migrate.err.contains(told), "{migrate:?}");
+    assert!(check.code == 1 && check.err.contains(told), "{check:?}");
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! The real program in a folder of its own, told by its environment and arguments alone.
 
+use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use diesel::prelude::*;
+use doorward::db::schema::installation;
 use tempfile::TempDir;
 
 use super::Ground;
@@ -30,6 +34,18 @@ pub struct Running {
     pub address: SocketAddr,
 }
 
+/// No command of a test works for long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is said, while it is said: a full pipe would keep the program from its end.
+fn heard(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        from.read_to_string(&mut text).unwrap();
+        text
+    })
+}
+
 fn free() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
@@ -39,6 +55,13 @@ impl Installation {
     pub fn on(ground: &Ground) -> Self {
         let bare = Self::bare().with("DATABASE_URL", &ground.url());
         bare.with("DOORWARD_ENV", "test").with("DOORWARD_MASTER_KEY", KEY)
+    }
+
+    /// In development, on the test's own database, which then belongs to development.
+    pub fn developing(ground: &Ground) -> Self {
+        let theirs = diesel::update(installation::table).set(installation::environment.eq("development"));
+        assert_eq!(theirs.execute(&mut ground.connect()).unwrap(), 1);
+        Self::on(ground).with("DOORWARD_ENV", "development")
     }
 
     /// Nothing but two free ports.
@@ -78,10 +101,21 @@ impl Installation {
         command
     }
 
+    /// Runs to its end, which must come: what should have refused to start would serve for ever.
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        let output = self.command(arguments).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Ran { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+        let mut child = self.begin(arguments);
+        let (out, err) = (heard(child.stdout.take().unwrap()), heard(child.stderr.take().unwrap()));
+        let began = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if began.elapsed() > PATIENCE {
+                drop(child.kill());
+                drop(child.wait());
+                panic!("`doorward {}` goes on: {}", arguments.join(" "), err.join().unwrap());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let code = child.wait().unwrap().code().unwrap_or(-1);
+        Ran { code, out: out.join().unwrap(), err: err.join().unwrap() }
     }
 
     /// A server, not yet waited for.
@@ -89,6 +123,11 @@ impl Installation {
         let mut command = self.command(arguments);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         Running { child, address: self.address }
+    }
+
+    /// A command that goes on, whose words can be read meanwhile.
+    pub fn begin(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     pub async fn serve(&self) -> Running {
@@ -115,11 +154,7 @@ impl Running {
     }
 
     pub fn signal(&self, signal: i32) {
-        #[expect(unsafe_code, reason = "there is no other way to send a signal")]
-        // SAFETY: it only sends a signal to our own child, which has not been waited for.
-        unsafe {
-            libc::kill(i32::try_from(self.child.id()).unwrap(), signal);
-        }
+        self::signal(&self.child, signal);
     }
 
     /// Its exit code, once it has ended, and what it had printed.
@@ -130,8 +165,16 @@ impl Running {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let mut printed = String::new();
-        std::io::Read::read_to_string(&mut self.child.stdout.take().unwrap(), &mut printed).unwrap();
+        self.child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
         (self.child.wait().unwrap().code(), printed)
+    }
+}
+
+pub fn signal(child: &Child, signal: i32) {
+    #[expect(unsafe_code, reason = "there is no other way to send a signal")]
+    // SAFETY: it only sends a signal to our own child, which has not been waited for.
+    unsafe {
+        libc::kill(i32::try_from(child.id()).unwrap(), signal);
     }
 }
 

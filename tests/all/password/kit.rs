@@ -61,7 +61,7 @@ impl App {
         let outcomes = import(&self.scope(door.tenant).await, vec![person]).await.unwrap();
         match outcomes[0] {
             Outcome::Made(id) => id,
-            Outcome::Refused(reason) => panic!("{reason}"),
+            other => panic!("{other:?}"),
         }
     }
 

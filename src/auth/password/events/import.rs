@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tracing::instrument;
 
-use crate::auth::password::entity::PasswordLogin;
-use crate::base::{Email, Error, Result, TenantId, UserId};
+use crate::auth::password::entity::{self, PasswordLogin};
+use crate::base::{Email, Error, Result, TenantId, Timestamp, UserId};
 use crate::components::hasher::accept_import;
 use crate::db::tx::{Audit, Happened, Tx};
 use crate::identity::{Scope, User};
@@ -24,18 +24,39 @@ pub struct Imported {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Made(UserId),
+    /// The address means somebody here, since then; nothing of theirs was touched.
+    There(Timestamp),
     /// Why not, for the importer's report.
     Refused(&'static str),
 }
 
 /// A transaction holds this many.
-const AT_ONCE: usize = 100;
+pub const AT_ONCE: usize = 100;
 
 /// Makes a person of each, in the order given; one that is refused takes no other with it.
 ///
-/// Refused are hashes that nobody here can read or that ask for too much work, and addresses that are taken.
+/// Refused are hashes that nobody here can read or that ask for too much work.
 #[instrument(name = "password.import", skip_all)]
 pub async fn import(scope: &Scope, people: Vec<Imported>) -> Result<Vec<Outcome>> {
+    let outcomes = admit_all(scope, &people).await?;
+    measure(scope, &people).await?;
+    Ok(outcomes)
+}
+
+/// The same for a process that answers no logins, and so has no times to measure.
+#[instrument(name = "password.carry_over", skip_all)]
+pub async fn carry_over(scope: &Scope, people: Vec<Imported>) -> Result<Vec<Outcome>> {
+    admit_all(scope, &people).await
+}
+
+/// Which of these addresses mean somebody here, and since when. Changes nothing.
+#[instrument(name = "password.known_among", skip_all)]
+pub async fn known_among(scope: &Scope, addresses: Vec<String>) -> Result<BTreeMap<String, Timestamp>> {
+    let tenant = scope.tenant_id()?;
+    scope.read(move |conn| Ok(entity::named_among(conn, tenant, addresses)?.into_iter().collect())).await
+}
+
+async fn admit_all(scope: &Scope, people: &[Imported]) -> Result<Vec<Outcome>> {
     let tenant = scope.tenant_id()?;
     let mut outcomes = Vec::with_capacity(people.len());
     for batch in people.chunks(AT_ONCE) {
@@ -44,7 +65,6 @@ pub async fn import(scope: &Scope, people: Vec<Imported>) -> Result<Vec<Outcome>
             scope.write(move |tx| batch.iter().map(|one| admit(tx, tenant, one)).collect::<Result<Vec<_>>>());
         outcomes.extend(write.await?);
     }
-    measure(scope, &people).await?;
     scope.house.foreign_hashes.invalidate(&tenant);
     Ok(outcomes)
 }
@@ -76,13 +96,19 @@ fn admit(tx: &mut Tx, tenant: TenantId, one: &Imported) -> Result<Outcome> {
         Ok(())
     });
     match made {
-        Err(Taken::Address) => return Ok(Outcome::Refused("the address is taken")),
+        Err(Taken::Address) => return there(tx, tenant, one),
         Err(Taken::Failed(error)) => return Err(error),
         Ok(()) => {}
     }
     tx.audit(Audit::success("password.import").of("user", id))?;
     tx.throw(Happened::new("doorward.user.post.create", "user", id))?;
     Ok(Outcome::Made(id))
+}
+
+fn there(tx: &mut Tx, tenant: TenantId, one: &Imported) -> Result<Outcome> {
+    let named = entity::named_among(tx.conn, tenant, vec![one.email.as_str().to_owned()])?;
+    // Whoever had it a moment ago may have left it since.
+    Ok(named.first().map_or(Outcome::Refused("the address is taken"), |(_, since)| Outcome::There(*since)))
 }
 
 /// Rolls one person back and leaves the others.

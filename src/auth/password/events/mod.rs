@@ -8,7 +8,7 @@ mod own;
 
 pub use change::{Change, update_password};
 pub use code::{VerifyOtp, resend_otp, verify_otp};
-pub use import::{Imported, Outcome, import};
+pub use import::{AT_ONCE, Imported, Outcome, carry_over, import, known_among};
 pub use login::{Login, login};
 pub use own::{disable_otp, emails, enable_otp};
 
