@@ -1,6 +1,6 @@
 # `make` alone lists what there is. The same words run here, in CI and in a fresh clone.
 
-.PHONY: help run test lint fmt pictures bench clean
+.PHONY: help run test lint fmt pictures bench faults clean
 
 help: ## list these words
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1	/'
@@ -28,6 +28,10 @@ pictures: ## what every page and mail looks like, into target/pictures
 
 bench: ## what a request costs beside a bare route, and what the server weighs
 	cargo bench --locked --bench door
+
+faults: ## the long tests: killed under load again and again, and whether the time of an answer tells
+	@sh scripts/needs.sh postgresql
+	@sh scripts/test.sh --test all -- --ignored --nocapture --test-threads=1 faults:: telling::kills
 
 clean: ## delete what was built and the development database
 	cargo clean

@@ -2,7 +2,6 @@
 
 mod books;
 pub mod owner;
-mod refusals;
 mod welcome;
 
 use std::net::{SocketAddr, TcpListener};
@@ -96,7 +95,6 @@ fn builder(given: &Given) -> Builder {
         .required(Mail)
         .required(Shared)
         .required(Books::default())
-        .required(refusals::Refusals::default())
         .required(Listener::default())
         .optional(metrics::Listener::at(given.config.server.metrics_listen));
     if given.config.roles.work {

@@ -79,6 +79,14 @@ impl Error {
         }
     }
 
+    /// The same, with the one word that audit and log get.
+    pub fn because(self, reason: &'static str) -> Self {
+        match self {
+            Self::Refused(refused) => Self::Refused(Box::new(Refused { reason: Some(reason), ..*refused })),
+            other => other,
+        }
+    }
+
     pub fn is(&self, refusal: &'static Refusal) -> bool {
         self.key() == refusal.key
     }

@@ -26,7 +26,6 @@ pub mod random;
 pub mod recorder;
 pub mod rotation;
 pub mod sandbox;
-pub mod tally;
 pub mod templates;
 pub mod tenants_file;
 pub mod terminal;

@@ -80,6 +80,8 @@ pub struct Effects {
     pub happened: bool,
     /// Counters that go up by one each: a write that is tried again must not count twice.
     pub counted: Vec<&'static str>,
+    /// A refusal was written down with its reason.
+    pub refused: bool,
 }
 
 pub struct Tx<'c> {
@@ -212,6 +214,7 @@ impl<'c> Tx<'c> {
     pub fn audit_summed(&mut self, audit: Audit, count: i64) -> Result<()> {
         use audit_records as a;
         let cause = self.cause;
+        self.effects.refused |= audit.outcome == Outcome::Refused;
         diesel::insert_into(a::table)
             .values((
                 (a::id.eq(AuditId::new()), a::tenant_id.eq(cause.tenant), a::action.eq(audit.action)),

@@ -1,15 +1,12 @@
 //! A guess is made: it is counted or refused before anybody looks whether it was right.
 
-use serde_json::json;
 use tracing::instrument;
 
 use super::entity::{self, Counter};
 use super::{delay, steps};
 use crate::base::{Error, Result};
 use crate::components::limiter::{Guard, RetryAfter, network};
-use crate::components::tally::Line;
-use crate::db::tx::{Audit, Cause, Tx};
-use crate::identity::{House, Scope};
+use crate::identity::Scope;
 
 /// Guesses at one key that a node evaluates at the same time.
 const IN_FLIGHT: u32 = 2;
@@ -32,15 +29,13 @@ pub enum Counted {
 pub fn budget(scope: &Scope) -> Result<()> {
     let tenant = scope.tenant_id()?;
     let address = [tenant.as_bytes().as_slice(), network(scope.incoming.address).as_slice()].concat();
-    spent(scope, "address", scope.house.limiter.spend("guess-address", &address, 1))?;
-    spent(scope, "tenant", scope.house.limiter.spend("guess-tenant", tenant.as_bytes(), 1))
+    spent("address", scope.house.limiter.spend("guess-address", &address, 1))?;
+    spent("tenant", scope.house.limiter.spend("guess-tenant", tenant.as_bytes(), 1))
 }
 
-fn spent<T>(scope: &Scope, reason: &'static str, outcome: Result<T, RetryAfter>) -> Result<T> {
-    outcome.map_err(|wait| {
-        note(scope, reason);
-        Error::from(wait)
-    })
+/// The reason is for the audit, which is told of every refusal at the edge, and there alone.
+fn spent<T>(reason: &'static str, outcome: Result<T, RetryAfter>) -> Result<T> {
+    outcome.map_err(|wait| Error::from(wait).because(reason))
 }
 
 /// Counts a guess, durably and for all nodes, unless one of its counters is closed.
@@ -53,12 +48,11 @@ pub async fn count(scope: &Scope, mut counters: Vec<Counter>) -> Result<Counted>
     counters.dedup();
     let closed = |counter: &Counter| house.blocks.get(&counter.key).is_some_and(|until| until > now);
     if counters.iter().any(closed) {
-        note(scope, "blocked");
         return Ok(Counted::Blocked);
     }
     let in_flight = |counter: &Counter| {
         let key = [counter.tenant.as_bytes().as_slice(), &counter.key.0].concat();
-        spent(scope, "inFlight", house.limiter.in_flight(&key, IN_FLIGHT))
+        spent("inFlight", house.limiter.in_flight(&key, IN_FLIGHT))
     };
     let guards = counters.iter().map(in_flight).collect::<Result<Vec<_>>>()?;
     let (asked, steps) = (counters.clone(), delay::steps(now, &house.config.guesses));
@@ -69,7 +63,6 @@ pub async fn count(scope: &Scope, mut counters: Vec<Counter>) -> Result<Counted>
     for (counter, until) in closed {
         house.blocks.insert(counter.key, until);
     }
-    note(scope, "blocked");
     Ok(Counted::Blocked)
 }
 
@@ -82,30 +75,6 @@ pub async fn give_back(scope: &Scope, attempt: &Attempt) -> Result<()> {
         .db
         .write(move |conn| Ok(counters.iter().try_for_each(|c| entity::give_back(conn, c, None))?))
         .await
-}
-
-fn note(scope: &Scope, reason: &'static str) {
-    let Ok(tenant) = scope.tenant_id() else { return };
-    let address = Some(scope.incoming.address);
-    scope.house.refusals.note(Line { tenant, action: "guesses.count", reason, address });
-}
-
-/// Writes the refusals that were summed since the last time, one record for each kind.
-#[instrument(name = "guesses.write_down", skip_all)]
-pub async fn write_down(house: &House) -> Result<usize> {
-    let lines = house.refusals.take();
-    let written = lines.len();
-    for (line, count) in lines {
-        let address = line.address.map(|address| address.to_string());
-        let cause = Cause { address, ..Cause::server(Some(line.tenant)) };
-        let clock = house.clock.clone();
-        let write = house.db.write(move |conn| {
-            let audit = Audit::refused(line.action, line.reason).with(json!({ "summed": true }));
-            Tx::new(conn, &cause, clock.now()).audit_summed(audit, count)
-        });
-        write.await?;
-    }
-    Ok(written)
 }
 
 /// For rooms that finish a right guess outside a transaction of their own.

@@ -4,16 +4,16 @@
 //! permissions have a budget by address, tenant and node for records of their own; what is beyond it, and whatever a
 //! limit or a conflict refused, is summed by minute.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use diesel::prelude::*;
 use serde_json::json;
 
-use crate::base::{Id, RecordId, Result, TenantId, Timestamp};
+use crate::base::{RequestId, Result, TenantId, Timestamp};
 use crate::components::metrics::names;
-use crate::db::schema::{audit_records, tenants};
+use crate::db::schema::tenants;
 use crate::db::tx::{Audit, Cause, Outcome, Tx};
 use crate::db::{Db, DbConn};
 
@@ -47,7 +47,14 @@ pub struct Record {
 }
 
 #[derive(Clone, Default)]
-pub struct Denials(Arc<Mutex<Book>>);
+pub struct Denials(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    book: Mutex<Book>,
+    /// One at a time: whoever has written down knows that nothing older is still on its way.
+    writing: tokio::sync::Mutex<()>,
+}
 
 #[derive(Default)]
 struct Book {
@@ -55,6 +62,8 @@ struct Book {
     spent: HashMap<Purse, u32>,
     sums: HashMap<Alike, Record>,
     waiting: Vec<Record>,
+    /// Requests under way whose event has written its refusal down itself.
+    told: HashSet<RequestId>,
 }
 
 #[derive(PartialEq, Eq, Hash)]
@@ -78,9 +87,22 @@ pub fn matters(status: u16) -> bool {
 }
 
 impl Denials {
+    /// The event of this request has told of its refusal, in its own transaction: the edge need not do so again.
+    pub fn told(&self, request: RequestId) {
+        let mut book = self.book();
+        // Each is taken away when its request ends; this is for those that end well after all.
+        if book.told.len() >= WAITING {
+            book.told.clear();
+        }
+        book.told.insert(request);
+    }
+
     pub fn note(&self, denied: Denied) {
         let mut book = self.book();
         book.turn(denied.at);
+        if denied.cause.request.is_some_and(|request| book.told.remove(&RequestId::of(request))) {
+            return;
+        }
         if matches!(denied.status, 401 | 403) && book.affords(&denied) {
             book.waiting.push(Record { denied, count: 1 });
         } else {
@@ -90,6 +112,7 @@ impl Denials {
 
     /// Writes what is due: records at once, sums when their minute is over, or everything at the end.
     pub async fn write_down(&self, db: &Db, now: Timestamp, all: bool) -> Result<usize> {
+        let _alone = self.0.writing.lock().await;
         let due = Arc::new(self.due(now, all));
         if due.is_empty() {
             return Ok(0);
@@ -122,7 +145,7 @@ impl Denials {
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -194,34 +217,16 @@ fn of_many(denied: Denied, alike: &Alike) -> Denied {
 }
 
 fn write(conn: &mut DbConn, records: &[Record]) -> Result<usize> {
-    let told = told_already(conn, records)?;
     let known = known_tenants(conn, records)?;
-    let mut written = 0;
     for Record { denied, count } in records {
-        let is_told = *count == 1 && denied.cause.request.is_some_and(|id| told.contains(&Id::of(id)));
-        if is_told {
-            continue;
-        }
         // Gone since: the record outlives its tenant, without naming it.
         let tenant = denied.cause.tenant.filter(|tenant| known.contains(tenant));
         let cause = Cause { tenant, ..denied.cause.clone() };
         let data = json!({ "key": denied.key, "status": denied.status });
         let audit = Audit { outcome: Outcome::Refused, ..Audit::refused(denied.action, denied.reason) };
         Tx::new(conn, &cause, denied.at).audit_summed(audit.with(data), *count)?;
-        written += 1;
     }
-    Ok(written)
-}
-
-/// Requests whose event wrote down its refusal itself.
-fn told_already(conn: &mut DbConn, records: &[Record]) -> Result<Vec<RecordId>> {
-    let requests: Vec<RecordId> =
-        records.iter().filter_map(|record| record.denied.cause.request).map(Id::of).collect();
-    let told = audit_records::table
-        .filter(audit_records::request_id.eq_any(requests))
-        .filter(audit_records::outcome.eq(Outcome::Refused))
-        .select(audit_records::request_id.assume_not_null());
-    Ok(told.load(conn)?)
+    Ok(records.len())
 }
 
 fn known_tenants(conn: &mut DbConn, records: &[Record]) -> Result<Vec<TenantId>> {
@@ -260,6 +265,21 @@ mod tests {
         assert_eq!(due(&denials, 1), vec![1; 20]);
         assert_eq!(due(&denials, 61), [80]);
         assert!(due(&denials, 121).is_empty());
+    }
+
+    #[test]
+    fn what_its_event_has_told_is_not_told_again() {
+        let denials = Denials::default();
+        let told = RequestId::new();
+
+        denials.told(told);
+        for request in [told, RequestId::new()] {
+            let mut of = denied(0, 401, 1);
+            of.cause.request = Some(request.0);
+            denials.note(of);
+        }
+
+        assert_eq!(due(&denials, 1), [1]);
     }
 
     #[test]

@@ -24,7 +24,6 @@ use crate::components::limiter::Limiter;
 use crate::components::mailer::Mailer;
 use crate::components::random::Random;
 use crate::components::recorder::{Disguise, Recorder};
-use crate::components::tally::Tally;
 use crate::components::templates::Templates;
 use crate::components::vault::Vault;
 use crate::db::tx::Forget;
@@ -58,8 +57,6 @@ pub struct Inner {
     pub claims: moka::sync::Cache<[u8; 33], Arc<Verified>>,
     /// Keys at which nobody may guess, until when: a block is remembered, so that it costs no statement.
     pub blocks: moka::sync::Cache<HashedToken, Timestamp>,
-    /// Refusals that are written down summed.
-    pub refusals: Tally,
     /// What is shown of a person in a tenant, in the shape of the room that shows it.
     pub people: Cache<(TenantId, UserId), Arc<dyn Any + Send + Sync>>,
     /// Whether a tenant holds password hashes that other systems made.
@@ -127,7 +124,6 @@ impl House {
             seen: LastSeen::default(),
             claims: moka::sync::Cache::new(20_000),
             blocks: moka::sync::Cache::new(100_000),
-            refusals: Tally::default(),
             people: Cache::new(20_000, TRUSTED),
             foreign_hashes: moka::sync::Cache::builder()
                 .max_capacity(4_096)

@@ -174,6 +174,9 @@ impl Scope {
         for what in &effects.forget {
             self.house.forget(*what);
         }
+        if effects.refused {
+            self.house.denials.told(self.incoming.request);
+        }
         for counter in &effects.counted {
             metrics::counter!(*counter).increment(1);
         }

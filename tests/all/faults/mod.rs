@@ -1,10 +1,14 @@
-//! What is left after things broke: a process killed, a disk full, a lock held.
+//! What is left after things broke: a process killed, a disk full, a lock held. And what
+//! the time of an answer tells.
 
 mod caller;
+mod guesses;
 mod kill;
 mod layer;
 mod ledger;
 mod migrators;
+mod samples;
+mod timing;
 
 /// Of each long form: about two minutes on a small machine, unless told otherwise.
 pub fn rounds() -> u64 {

@@ -1,10 +1,9 @@
 //! Guesses: counted for all nodes, refused alike, and no way to lock anybody out.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use diesel::prelude::*;
 use doorward::db::schema::{audit_records, one_time_proofs};
-use doorward::guesses::events::write_down;
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -25,7 +24,8 @@ on_both!(
     bf_6_fifty_parallel_wrong_passwords_spend_five,
     bf_7_counters_are_shared_by_nodes_and_outlive_them,
     bf_8_only_a_trusted_proxy_says_where_a_guess_came_from,
-    refusals_of_a_blocked_key_are_audited_summed,
+    each_refused_guess_is_told_once,
+    a_guess_that_a_limit_refused_is_told_once_with_the_limit,
 );
 
 async fn bf_1_a_hundred_wrong_guesses_over_all_paths_close_the_account(ground: Ground) {
@@ -242,18 +242,50 @@ async fn bf_8_only_a_trusted_proxy_says_where_a_guess_came_from(ground: Ground) 
     );
 }
 
-async fn refusals_of_a_blocked_key_are_audited_summed(ground: Ground) {
+/// More than have records of their own in a minute: those that an event wrote down itself, and those of the gate.
+async fn each_refused_guess_is_told_once(ground: Ground) {
     let app = start(ground).await;
     let door = app.native("a").await;
     app.resident(&door, ADA).await;
-    app.block(&door, ADA).await;
-    for _ in 0..9 {
+    for _ in 0..35 {
         app.login(&door, ADA, OTHER).await;
     }
+    for number in 0..30 {
+        app.login(&door, &format!("user{number}@example.com"), OTHER).await;
+    }
 
-    write_down(&app.running.house).await.unwrap();
+    let told = told(&app).await;
 
-    let summed = audit_records::table.filter(audit_records::action.eq("guesses.count"));
-    let summed: Vec<i64> = summed.select(audit_records::count).load(&mut app.ground.connect()).unwrap();
-    assert_eq!(summed, [10]);
+    assert_eq!(
+        told,
+        [("blocked", 30), ("unknown", 30), ("wrongPassword", 5)].map(|(r, n)| (r.to_owned(), n))
+    );
+}
+
+async fn a_guess_that_a_limit_refused_is_told_once_with_the_limit(ground: Ground) {
+    let mut usual = quiet(&ground);
+    usual.limits.guesses_per_address_per_minute = 10.try_into().unwrap();
+    let app = App::with(ground, usual).await;
+    let door = app.native("a").await;
+    for number in 0..25 {
+        app.login(&door, &format!("user{number}@example.com"), OTHER).await;
+    }
+
+    let told = told(&app).await;
+
+    assert_eq!(told, [("address", 15), ("unknown", 10)].map(|(reason, count)| (reason.to_owned(), count)));
+}
+
+/// Every refusal of the audit by its reason, once all is written down.
+async fn told(app: &App) -> Vec<(String, i64)> {
+    let house = &app.running.house;
+    house.denials.write_down(&house.db, house.clock.now(), true).await.unwrap();
+    let rows = audit_records::table.filter(audit_records::outcome.eq("refused"));
+    let rows: Vec<(Option<String>, i64)> =
+        rows.select((audit_records::reason, audit_records::count)).load(&mut app.ground.connect()).unwrap();
+    let mut sums = BTreeMap::new();
+    for (reason, count) in rows {
+        *sums.entry(reason.unwrap()).or_default() += count;
+    }
+    sums.into_iter().collect()
 }

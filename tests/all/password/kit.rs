@@ -5,7 +5,7 @@ use doorward::auth::password::events::{Imported, Outcome, import};
 use doorward::base::{Email, JobId, Password, TenantId, UserId};
 use doorward::components::config::Config;
 use doorward::components::post::{self, Letter};
-use doorward::db::schema::{guess_counters, jobs, password_logins, sessions, users};
+use doorward::db::schema::{guess_counters, jobs, login_identifiers, password_logins, sessions, users};
 use doorward::identity::Scope;
 use doorward::permissions::entity::Role;
 use doorward::permissions::steps::give;
@@ -112,6 +112,12 @@ impl App {
 
     pub fn code(&self) -> String {
         self.letters().last().unwrap().message.code().unwrap().expose().to_owned()
+    }
+
+    /// Who this address means at this door.
+    pub fn meant(&self, door: &Door, email: &str) -> UserId {
+        let row = login_identifiers::table.find((door.tenant, "email", email));
+        row.select(login_identifiers::user_id).get_result(&mut self.ground.connect()).unwrap()
     }
 
     pub fn hash_of(&self, user: UserId) -> String {

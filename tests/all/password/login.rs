@@ -72,14 +72,17 @@ async fn six(app: &App, door: &Door) -> Vec<Reply> {
     app.resident(&app.native("b").await, "neighbour@example.com").await;
     app.resident(door, "locked@example.com").await;
     app.block(door, "locked@example.com").await;
+    // The gate's own record of it is written now, not in the middle of somebody's work.
+    let house = &app.running.house;
+    house.denials.write_down(&house.db, house.clock.now(), true).await.unwrap();
     let mut replies = Vec::new();
     for (email, password) in [
         ("nobody@example.com", RIGHT),
         (ADA, OTHER),
         ("off@example.com", RIGHT),
-        ("locked@example.com", RIGHT),
         ("sso@example.com", RIGHT),
         ("neighbour@example.com", RIGHT),
+        ("locked@example.com", RIGHT),
     ] {
         let (before, _) = (app.running.house.hasher.counts().done(), watch::take(&app.ground));
         let mut reply = app.login(door, email, password).await;
@@ -108,7 +111,7 @@ async fn enum_2_every_wrong_login_does_the_same_work(ground: Ground) {
 
     let work: Vec<String> = six(&app, &door).await.into_iter().map(|reply| reply.text).collect();
 
-    let (locked, others): (Vec<_>, Vec<_>) = work.iter().enumerate().partition(|(at, _)| *at == 3);
+    let (locked, others): (Vec<_>, Vec<_>) = work.iter().enumerate().partition(|(at, _)| *at == 5);
     assert!(locked[0].1.starts_with("1 "), "{work:?}");
     assert!(others.iter().all(|(_, done)| **done == work[0]), "{work:?}");
     assert_eq!(work[0], r#"1 ["login_identifiers", "guess_counters", "audit_records"]"#);

@@ -3,7 +3,7 @@
 mod change;
 mod codes;
 mod guesses;
-mod kit;
+pub mod kit;
 mod login;
 mod people;
 mod watch;

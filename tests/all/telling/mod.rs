@@ -1,10 +1,13 @@
 //! What is told of requests: why one was refused, what the log and the metrics say, and what they never say.
 
+mod actions;
 mod audit;
 mod canaries;
 mod kills;
 mod panics;
+mod search;
 mod shown;
+mod tour;
 
 use std::sync::Arc;
 

@@ -1,0 +1,87 @@
+//! Invitations, people as an admin and as they themselves see them, and sessions.
+
+use doorward::base::UserId;
+use doorward::identity::{Scope, User};
+use reqwest::Method;
+use serde_json::json;
+
+use super::{AT, Tour, has_link, password};
+use crate::account::token;
+use crate::ground::forge::claim;
+use crate::ground::people::{Holder, PASSWORD};
+
+impl Tour<'_> {
+    pub(super) async fn invitations(&mut self, admin: &Holder) {
+        let path = "/api/v1/auth/invitation";
+        let [one, two, three] = ["one", "two", "three"].map(|name| self.address(name));
+        let mut ids = Vec::new();
+        for email in [&one, &two, &three] {
+            let made = self.done(&admin.access, path, json!({ "email": email, "roles": [] })).await;
+            ids.push(made.json["invitation"]["id"].clone());
+        }
+        let link = token(&self.mail(&one, has_link).await);
+        let accepted = json!({ "token": link, "password": password(7), "name": "Nova Quist" });
+        let once = self.post(&format!("{path}/accept"), accepted.clone()).await;
+        let twice = self.post(&format!("{path}/accept"), accepted).await;
+        assert_eq!((once.status.as_u16(), twice.status.as_u16()), (200, 401), "{}", once.text);
+        let link = token(&self.mail(&two, has_link).await);
+        let form = [("token", link.as_str()), ("password", &password(8)), ("name", "Nova Quist")];
+        self.page("/account/invitation", &form).await;
+        self.done(&admin.access, &format!("{path}/revoke"), json!({ "invitationId": ids[2] })).await;
+        self.get_as(&admin.access, path).await;
+    }
+
+    pub(super) async fn people(&mut self, admin: &Holder) {
+        let person = self.app.person(&self.native, &self.address("zoe")).await;
+        let mine = self.app.session(&self.native, person).await;
+        let at = |rest: &str| format!("/auth/user/{person}{rest}");
+        for (token, path) in [
+            (&mine.access, "/auth/me".to_owned()),
+            (&mine.access, "/auth/password-based".to_owned()),
+            (&admin.access, at("")),
+        ] {
+            assert_eq!(self.get_as(token, &path).await.status, 200, "{path}");
+        }
+        let native = self.native.clone();
+        let edit = self.request(&native, Method::PATCH, "/api/v1/auth/me").bearer_auth(&mine.access);
+        let update = self.request(&native, Method::PUT, &at("/update")).bearer_auth(&admin.access);
+        let body = json!({ "name": "Zoe" });
+        let replies = [self.ask(edit.json(&body)).await, self.ask(update.json(&body)).await];
+        assert!(replies.iter().all(|reply| reply.status == 200), "{} {}", replies[0].text, replies[1].text);
+        self.done(&admin.access, "/auth/list-users", json!({})).await;
+        self.done(&admin.access, &format!("/api/v1{}", at("/one-time-password")), json!({})).await;
+        self.mail(&self.address("zoe"), has_link).await;
+        for active in [false, true] {
+            self.done(&admin.access, &at("/set-active"), json!({ "active": active })).await;
+        }
+    }
+
+    pub(super) async fn sessions(&mut self) {
+        let user = self.app.person(&self.native, &self.address("sam")).await;
+        self.join(user).await;
+        let device = json!({ "platform": "apple", "name": "Phone" });
+        let body = json!({ "email": self.address("sam"), "password": PASSWORD });
+        let mut with_device = body.clone();
+        with_device["device"] = device;
+        let other = self.app.session(&self.native, user).await;
+        let first = self.post(&format!("{AT}/login"), with_device).await;
+        let access = first.says("accessToken").to_owned();
+        let push = json!({ "notificationToken": "a-phones-own-address" });
+        self.done(&access, "/session/set-notification-token", push).await;
+        self.get_as(&access, "/session/list").await;
+        self.get_as(&access, "/api/v1/session/tenants").await;
+        let other = claim(&other.access, "session");
+        self.done(&access, "/session/logout", json!({ "sessionId": other })).await;
+        self.done(&access, "/api/v1/session/logout-others", json!({})).await;
+        self.post_as(&access, "/auth/impersonate-stop-session", json!({})).await;
+        let elsewhere = self.app.native("b").await;
+        let target = json!({ "tenantId": elsewhere.tenant });
+        self.done(&access, "/api/v1/session/switch-tenant", target).await;
+    }
+
+    async fn join(&self, user: UserId) {
+        let tenant = self.app.native("b").await.tenant;
+        let scope = Scope::of_house(self.app.running.house.clone(), None);
+        scope.write(move |tx| Ok(User::join(tx.conn, tenant, user, tx.now)?)).await.unwrap();
+    }
+}
