@@ -1,4 +1,7 @@
 //! The tables, once for both databases.
+//!
+//! One file, however long: it is read by looking a table up, a column is a line, and what may stand in one query
+//! together must be said of all tables at once.
 
 /// `diesel::table!` with our own SQL types in reach.
 macro_rules! table {

@@ -3,9 +3,12 @@
 use diesel::prelude::*;
 
 use super::tenant::Tenant;
-use crate::base::{TenantId, Timestamp, UserId};
-use crate::db::schema::{memberships, tenants, users};
+use crate::base::{Email, TenantId, Timestamp, UserId};
+use crate::db::schema::{login_identifiers, memberships, tenants, users};
 use crate::db::{BothDsl, DbConn, Json, Locked, columns};
+
+/// The kind of a login identifier that is an address.
+pub const EMAIL: &str = "email";
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = users, treat_none_as_default_value = false)]
@@ -72,6 +75,24 @@ impl User {
         use memberships as m;
         diesel::insert_into(m::table)
             .values((m::tenant_id.eq(tenant), m::user_id.eq(user), m::epoch.eq(0_i64), m::created_at.eq(now)))
+            .on_conflict_do_nothing()
+            .both()
+            .execute(conn)
+            .map(|rows| rows == 1)
+    }
+
+    /// Lets an address mean a member. False when it means somebody there already: the constraint decides, not a look
+    /// before.
+    pub fn claim(
+        conn: &mut DbConn,
+        (tenant, user): (TenantId, UserId),
+        email: &Email,
+        now: Timestamp,
+    ) -> QueryResult<bool> {
+        use login_identifiers as i;
+        let named = (i::tenant_id.eq(tenant), i::kind.eq(EMAIL), i::value.eq(email.as_str()));
+        diesel::insert_into(i::table)
+            .values((named, i::user_id.eq(user), i::created_at.eq(now)))
             .on_conflict_do_nothing()
             .both()
             .execute(conn)

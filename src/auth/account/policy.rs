@@ -17,6 +17,14 @@ pub fn check(tenant: &Tenant, password: &NewPassword, person: &[&str]) -> Result
     password.check(&policy).map_err(|error| at("$.password", error))
 }
 
+/// The same for words of a person who is known only once their proof has been used: before that, a refusal would tell a
+/// stranger their name.
+pub fn check_personal(tenant: &Tenant, password: &NewPassword, person: &[&str]) -> Result<()> {
+    let mut words = vec![tenant.name.as_str(), tenant.display_name.as_str()];
+    words.extend(person);
+    password.check_personal(&words).map_err(|error| at("$.password", error))
+}
+
 /// Only what the client lists, byte for byte: a prefix or a pattern is how open redirects begin (WEB-7).
 pub fn onward(app: &App, wanted: Option<&str>) -> Result<Option<String>> {
     let Some(wanted) = wanted else { return Ok(None) };

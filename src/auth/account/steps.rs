@@ -38,7 +38,7 @@ pub fn settle(tx: &mut Tx, tenant: TenantId, person: Person<'_>) -> Result<Optio
         created_at: tx.now,
         updated_at: tx.now,
     };
-    let free = login::claim(tx.conn, tenant, user.id, person.email, tx.now)? && login.insert(tx.conn)?;
+    let free = User::claim(tx.conn, (tenant, user.id), person.email, tx.now)? && login.insert(tx.conn)?;
     if !free {
         login::unmake(tx.conn, user.id)?;
         return Ok(None);

@@ -6,11 +6,10 @@ use crate::base::{Email, TenantId, Timestamp, UserId};
 use crate::db::schema::{
     login_identifiers, memberships, password_logins, sessions, tenants, totp_settings, users,
 };
-use crate::db::{BothDsl, DbConn, columns};
+use crate::db::{DbConn, columns};
+use crate::identity::user::EMAIL;
 use crate::identity::{Tenant, User};
 use crate::users::Due;
-
-pub const KIND: &str = "email";
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = password_logins, treat_none_as_default_value = false)]
@@ -64,7 +63,7 @@ impl Candidate {
     pub fn named(conn: &mut DbConn, tenant: TenantId, email: &Email) -> QueryResult<Option<Self>> {
         let meant = login_identifiers::table
             .filter(login_identifiers::tenant_id.eq(tenant))
-            .filter(login_identifiers::kind.eq(KIND))
+            .filter(login_identifiers::kind.eq(EMAIL))
             .filter(login_identifiers::value.eq(email.as_str().to_owned()))
             .select(login_identifiers::user_id);
         members!(tenant).filter(users::id.eq_any(meant)).get_result::<Row>(conn).optional().map(Self::of)
@@ -159,28 +158,6 @@ impl PasswordLogin {
     }
 }
 
-/// False when the address means somebody else here.
-pub fn name(
-    conn: &mut DbConn,
-    (tenant, user): (TenantId, UserId),
-    email: &Email,
-    now: Timestamp,
-) -> QueryResult<bool> {
-    use login_identifiers as l;
-    diesel::insert_into(l::table)
-        .values((
-            l::tenant_id.eq(tenant),
-            l::kind.eq(KIND),
-            l::value.eq(email.as_str()),
-            l::user_id.eq(user),
-            l::created_at.eq(now),
-        ))
-        .on_conflict_do_nothing()
-        .both()
-        .execute(conn)
-        .map(|rows| rows == 1)
-}
-
 /// Those of these addresses that mean somebody here, with when they began to.
 pub fn named_among(
     conn: &mut DbConn,
@@ -190,7 +167,7 @@ pub fn named_among(
     use login_identifiers as l;
     l::table
         .filter(l::tenant_id.eq(tenant))
-        .filter(l::kind.eq(KIND))
+        .filter(l::kind.eq(EMAIL))
         .filter(l::value.eq_any(addresses))
         .select((l::value, l::created_at))
         .load(conn)

@@ -13,9 +13,7 @@ use crate::db::schema::{
 };
 use crate::db::{DbConn, columns};
 use crate::identity::User;
-
-/// The kind of identifier that a mail address is.
-const EMAIL: &str = "email";
+use crate::identity::user::EMAIL;
 
 pub fn members(conn: &mut DbConn, tenant: TenantId) -> QueryResult<i64> {
     memberships::table.filter(memberships::tenant_id.eq(tenant)).count().get_result(conn)

@@ -18,6 +18,7 @@ on_both!(
     bf_1_asking_for_another_sign_up_code_gives_no_new_guesses,
     bf_1_a_code_of_a_new_address_is_guessed_by_the_person_and_not_by_the_address,
     bf_1_a_hundred_wrong_codes_close_typing_until_the_mailbox_speaks_by_link,
+    a_link_that_made_an_account_opens_typing_again,
     bf_1_the_current_password_of_a_changed_address_spends_what_logins_spend,
     bf_2_the_right_current_password_is_refused_like_a_wrong_one_while_blocked,
     bf_2_a_blocked_code_answers_like_a_wrong_one_whoever_the_address_belongs_to,
@@ -159,6 +160,23 @@ async fn bf_1_a_hundred_wrong_codes_close_typing_until_the_mailbox_speaks_by_lin
     assert!(house.mail(ADA).await.subject().ends_with("was changed"));
     let again = reset_code(&house, &door).await;
     assert_eq!(reset_by(&house, &door, &again, &again.code).await.status, 200);
+}
+
+async fn a_link_that_made_an_account_opens_typing_again(ground: Ground) {
+    let house = House::start(ground).await;
+    let door = house.app.native("a").await;
+    let asked = house.sign_up(&door, ADA).await;
+    let mail = house.mail(ADA).await;
+    let body = json!({ "email": ADA, "requestId": asked.says("requestId"), "code": wrong(&mail.code()) });
+    for _ in 0..6 {
+        house.post(&door, "verify-email", body.clone()).await;
+    }
+
+    let entered = house.post(&door, "verify-email", json!({ "verifyToken": token(&mail) })).await;
+    let again = reset_code(&house, &door).await;
+    let reset = reset_by(&house, &door, &again, &again.code).await;
+
+    assert_eq!((entered.status.as_u16(), reset.status.as_u16()), (200, 200), "{}", reset.text);
 }
 
 async fn holder_of(house: &House, door: &Door) -> (UserId, Holder) {

@@ -4,9 +4,11 @@ mod address;
 mod guesses;
 mod invitation;
 mod pages;
+mod passwords;
 mod purposes;
 mod reset;
 mod sign_up;
+mod walk;
 
 use std::time::Duration;
 

@@ -1,13 +1,17 @@
 //! Every kind of proof beside every other: each opens its own door, once, and no other.
 
+use diesel::RunQueryDsl;
 use serde_json::{Value, json};
 
 use super::{House, NEW, token, wins};
 use crate::ground::app::{Door, Reply};
+use crate::ground::people::PASSWORD;
 use crate::ground::{Ground, on_both};
 
 on_both!(
     rst_4_a_proof_opens_its_own_door_and_none_of_the_others,
+    rst_4_a_typed_code_opens_its_own_door_and_none_of_the_others,
+    race_2_fifty_at_once_use_a_login_code_up_once,
     race_2_fifty_at_once_use_any_proof_up_once,
     race_2_fifty_at_once_use_a_typed_code_up_once,
 );
@@ -73,6 +77,90 @@ async fn rst_4_a_proof_opens_its_own_door_and_none_of_the_others(ground: Ground)
         let reply = present(&house, &door, own, token).await;
         assert_eq!(reply.status, 200, "a proof of {own}: {}", reply.text);
     }
+}
+
+/// A code that came to `ada@example.com`, and where it is to be typed.
+struct TypedCode {
+    kind: &'static str,
+    request: String,
+    code: String,
+    /// A pending login's, for the code of a login.
+    access: String,
+}
+
+/// One live code of every kind, all at one address.
+async fn a_code_of_each(house: &House, door: &Door) -> Vec<TypedCode> {
+    let of = |kind, asked: &Reply, code| {
+        let request = asked.json["requestId"].as_str().or(asked.json["session"]["requestId"].as_str());
+        TypedCode {
+            kind,
+            request: request.unwrap().to_owned(),
+            code,
+            access: asked.says("accessToken").to_owned(),
+        }
+    };
+    let email = "ada@example.com";
+    let asked = house.sign_up(door, email).await;
+    let verify = of("verify-email", &asked, house.mail(email).await.code());
+    let eve = house.app.person(door, "eve@example.com").await;
+    let session = house.app.session(door, eve).await;
+    let body = json!({ "email": email });
+    let asked = house.app.post_as(door, &session.access, "/auth/password-based/update-email", body).await;
+    let confirm = of("confirm-email", &asked, house.mail(email).await.code());
+    let ada = house.app.person(door, email).await;
+    let asked = house.forgot(door, email).await;
+    let reset = of("reset-password", &asked, house.mail(email).await.code());
+    house.app.demand_code(ada);
+    let asked = house.post(door, "login", json!({ "email": email, "password": PASSWORD })).await;
+    let login = of("verify-otp", &asked, house.mail(email).await.code());
+    vec![verify, confirm, reset, login]
+}
+
+async fn type_at(house: &House, door: &Door, kind: &str, (typed, access): (&TypedCode, &str)) -> Reply {
+    let (request, code) = (&typed.request, &typed.code);
+    if kind == "verify-otp" {
+        let path = "/api/v1/auth/password-based/verify-otp";
+        return house.app.post_as(door, access, path, json!({ "otp": code, "requestId": request })).await;
+    }
+    let mut body = json!({ "email": "ada@example.com", "requestId": request, "code": code });
+    if kind == "reset-password" {
+        body["password"] = json!(NEW);
+    }
+    house.post(door, kind, body).await
+}
+
+async fn rst_4_a_typed_code_opens_its_own_door_and_none_of_the_others(ground: Ground) {
+    let house = House::allowing(ground, 50).await;
+    let door = house.app.native("a").await;
+    let codes = a_code_of_each(&house, &door).await;
+    let access = &codes[3].access;
+
+    for typed in &codes {
+        for other in codes.iter().filter(|other| other.kind != typed.kind) {
+            let reply = type_at(&house, &door, other.kind, (typed, access)).await;
+            assert_eq!(reply.status, 401, "a code of {} at {}: {}", typed.kind, other.kind, reply.text);
+            // What is wrong is counted; here only the purpose is to decide.
+            diesel::delete(doorward::db::schema::guess_counters::table)
+                .execute(&mut house.app.ground.connect())
+                .unwrap();
+        }
+    }
+    for typed in [&codes[3], &codes[2]] {
+        let reply = type_at(&house, &door, typed.kind, (typed, access)).await;
+        assert_eq!(reply.status, 200, "a code of {}: {}", typed.kind, reply.text);
+    }
+}
+
+async fn race_2_fifty_at_once_use_a_login_code_up_once(ground: Ground) {
+    let house = House::allowing(ground, 50).await;
+    let door = house.app.native("a").await;
+    let codes = a_code_of_each(&house, &door).await;
+    let login = &codes[3];
+
+    let all = (0..50).map(|_| type_at(&house, &door, login.kind, (login, &login.access)));
+    let all = futures_util::future::join_all(all).await;
+
+    assert_eq!(all.iter().filter(|reply| reply.status == 200).count(), 1);
 }
 
 async fn race_2_fifty_at_once_use_any_proof_up_once(ground: Ground) {

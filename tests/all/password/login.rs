@@ -18,6 +18,7 @@ on_both!(
     a_browser_gets_its_secrets_as_cookies_alone,
     enum_1_every_wrong_login_answers_alike,
     enum_2_every_wrong_login_does_the_same_work,
+    arg_1_beyond_the_line_the_answer_is_busy_and_nobody_inside_waits,
     arg_2_cheap_refusals_cost_no_hash,
     arg_3_an_unknown_user_costs_a_hash,
     an_unverified_address_is_told_of_only_to_its_owner,
@@ -114,6 +115,37 @@ async fn enum_2_every_wrong_login_does_the_same_work(ground: Ground) {
     assert!(locked[0].1.starts_with("1 "), "{work:?}");
     assert!(others.iter().all(|(_, done)| **done == work[0]), "{work:?}");
     assert_eq!(work[0], r#"1 ["login_identifiers", "guess_counters", "audit_records"]"#);
+}
+
+async fn arg_1_beyond_the_line_the_answer_is_busy_and_nobody_inside_waits(ground: Ground) {
+    let mut slow = quiet(&ground);
+    slow.hashing.memory_kib = 32_768.try_into().unwrap();
+    slow.hashing.passes = 10.try_into().unwrap();
+    slow.hashing.permits = 1.try_into().unwrap();
+    slow.hashing.queue = 4;
+    let app = App::with(ground, slow).await;
+    let door = app.native("a").await;
+    app.resident(&door, ADA).await;
+    let token = app.token(&door, ADA).await;
+    let emails: Vec<String> = (0..30).map(|number| format!("user{number}@example.com")).collect();
+
+    let storm = futures_util::future::join_all(emails.iter().map(|email| app.login(&door, email, RIGHT)));
+    let inside = async {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        let most = app.running.house.hasher.counts().in_flight();
+        (most, app.get_as(&door, &token, "/auth/me").await.status.as_u16())
+    };
+    let (replies, (most, me)) = tokio::join!(storm, inside);
+
+    let busy: Vec<&Reply> = replies.iter().filter(|reply| reply.status == 503).collect();
+    assert!(
+        busy.len() >= 10 && busy.iter().all(|reply| reply.headers.contains_key("retry-after")),
+        "{}",
+        busy.len()
+    );
+    assert!(most <= 1, "{most} at once");
+    assert_eq!(me, 200);
+    assert!(app.most_failures() <= 1, "what nobody looked at is no guess");
 }
 
 async fn arg_2_cheap_refusals_cost_no_hash(ground: Ground) {

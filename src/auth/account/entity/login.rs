@@ -5,8 +5,7 @@ use diesel::prelude::*;
 use crate::base::{Email, TenantId, Timestamp, UserId};
 use crate::db::schema::{login_identifiers, password_logins, totp_settings, users};
 use crate::db::{BothDsl, DbConn, columns};
-
-const EMAIL: &str = "email";
+use crate::identity::user::EMAIL;
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = password_logins, treat_none_as_default_value = false)]
@@ -101,29 +100,6 @@ pub fn meant(conn: &mut DbConn, tenant: TenantId, email: &Email) -> QueryResult<
         .select(login_identifiers::user_id)
         .get_result(conn)
         .optional()
-}
-
-/// Lets an address mean a member. False when it means somebody already: the constraint decides, not a look before.
-pub fn claim(
-    conn: &mut DbConn,
-    tenant: TenantId,
-    user: UserId,
-    email: &Email,
-    now: Timestamp,
-) -> QueryResult<bool> {
-    use login_identifiers as i;
-    diesel::insert_into(i::table)
-        .values((
-            i::tenant_id.eq(tenant),
-            i::kind.eq(EMAIL),
-            i::value.eq(email.as_str()),
-            i::user_id.eq(user),
-            i::created_at.eq(now),
-        ))
-        .on_conflict_do_nothing()
-        .both()
-        .execute(conn)
-        .map(|rows| rows == 1)
 }
 
 /// Takes away what an address meant, and tells in which tenants; in the order of their ids.

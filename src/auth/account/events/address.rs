@@ -147,15 +147,15 @@ fn readdress(tx: &mut Tx, person: &User, from: &Email, to: &Email) -> Result<boo
     }
     let mut tenants = login::release(tx.conn, person.id, from.as_str())?;
     tenants.retain(|tenant| *tenant != home);
-    if !login::claim(tx.conn, home, person.id, to, tx.now)? {
+    if !User::claim(tx.conn, (home, person.id), to, tx.now)? {
         // The old one was free for a moment that nobody else saw.
         for tenant in std::iter::once(home).chain(tenants) {
-            login::claim(tx.conn, tenant, person.id, from, tx.now)?;
+            User::claim(tx.conn, (tenant, person.id), from, tx.now)?;
         }
         return Ok(false);
     }
     for tenant in tenants {
-        login::claim(tx.conn, tenant, person.id, to, tx.now)?;
+        User::claim(tx.conn, (tenant, person.id), to, tx.now)?;
     }
     Login::set_email(tx.conn, person.id, to, tx.now)?;
     User::raise_epoch(tx.conn, person.id, tx.now)?;

@@ -166,7 +166,7 @@ fn link(tx: &mut Tx, live: &Live, token: &PlainToken, email: &Email) -> Result<O
     let Some(invitation) = taken(tx, token)? else { return Ok(None) };
     User::join(tx.conn, invitation.tenant_id, live.user, tx.now)?;
     // A collision never refuses: that membership has no address here and is entered by switching.
-    login::claim(tx.conn, invitation.tenant_id, live.user, email, tx.now)?;
+    User::claim(tx.conn, (invitation.tenant_id, live.user), email, tx.now)?;
     welcome(tx, &invitation, live.user)
 }
 

@@ -30,7 +30,7 @@ pub async fn reset_password(scope: &Scope, presented: Presented, password: NewPa
     let claim = Claim::new(scope, Purpose::ResetPassword, presented).await?;
     let hash = claim.hash(scope, tenant.id, &password).await?;
     let house = scope.house.clone();
-    let reset = claim.redeem(scope, move |tx, proof| set(tx, (&house, &tenant), proof, &hash));
+    let reset = claim.redeem(scope, move |tx, proof| set(tx, (&house, &tenant), proof, (&password, &hash)));
     reset.await?.ok_or_else(|| INVALID_RESET_TOKEN.because("proof"))
 }
 
@@ -45,11 +45,18 @@ async fn address_of(scope: &Scope, presented: &Presented) -> Result<String> {
     proof.map(|proof| proof.address).ok_or_else(|| INVALID_RESET_TOKEN.because("proof"))
 }
 
-fn set(tx: &mut Tx, (house, tenant): (&House, &Tenant), proof: &Proof, hash: &str) -> Result<Option<()>> {
+fn set(
+    tx: &mut Tx,
+    (house, tenant): (&House, &Tenant),
+    proof: &Proof,
+    (password, hash): (&NewPassword, &str),
+) -> Result<Option<()>> {
     let Some(user) = proof.user_id else { return Ok(None) };
     let active = User::lock(tx.conn, user)?.filter(User::is_active);
     let login = Login::of(tx.conn, user)?.filter(|login| login.email == proof.address);
     let (Some(person), Some(login)) = (active, login) else { return Ok(None) };
+    // Refused, it takes the use of the proof back with it.
+    policy::check_personal(tenant, password, &[&login.email, person.name.as_deref().unwrap_or_default()])?;
     Login::set_password(tx.conn, user, hash, tx.now)?;
     expel(tx, user, "passwordReset")?;
     // The mailbox has spoken: who was kept out by strangers' guesses may knock again.

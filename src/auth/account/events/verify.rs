@@ -11,7 +11,7 @@ use crate::auth::account::steps::{self, Person};
 use crate::base::{Email, NewPassword, PendingLoginId, ProofRequestId, Result, SignUpId, UserId};
 use crate::db::Json;
 use crate::db::tx::{Audit, Forget, Happened, Tx};
-use crate::identity::{App, Factors, House, LoginType, Next, PendingLogin, Scope, User};
+use crate::identity::{App, Factors, House, LoginType, Next, PendingLogin, Scope, Tenant, User};
 use crate::proofs::{Presented, Proof, Purpose};
 use crate::sessions::answers::TokenPair;
 use crate::sessions::device::Device;
@@ -62,30 +62,36 @@ async fn prove(scope: &Scope, given: Confirmation, log_in: bool) -> Result<Optio
         policy::check(&tenant, password, &[])?;
     }
     let claim = Claim::new(scope, Purpose::VerifyAddress, presented).await?;
-    let chosen = match &password {
-        Some(password) => Some(claim.hash(scope, tenant.id, password).await?),
+    let chosen = match password {
+        Some(password) => Some(Chosen { hash: claim.hash(scope, tenant.id, &password).await?, password }),
         None => None,
     };
     let proven = claim.redeem(scope, move |tx, proof| {
-        let Some(user) = proven(tx, proof, request, chosen.clone())? else { return Ok(None) };
+        let Some(user) = proven(tx, &tenant, proof, (request, chosen.as_ref()))? else { return Ok(None) };
         let entered = if log_in { enter(tx, &house, &app, user, device.clone())? } else { None };
         Ok(Some(entered))
     });
     proven.await?.ok_or_else(|| INVALID_VERIFY_TOKEN.because("proof"))
 }
 
+/// A password that was chosen with the proof.
+struct Chosen {
+    password: NewPassword,
+    hash: String,
+}
+
 fn proven(
     tx: &mut Tx,
+    tenant: &Tenant,
     proof: &Proof,
-    request: Option<ProofRequestId>,
-    chosen: Option<String>,
+    (request, chosen): (Option<ProofRequestId>, Option<&Chosen>),
 ) -> Result<Option<(UserId, i64)>> {
     match (proof.user_id, proof.subject_id) {
         (Some(user), _) => known_person(tx, proof, user),
         (None, Some(sign_up)) => {
             let id = SignUpId::of(sign_up.0);
             let own = request.is_some_and(|request| request.0 == id.0);
-            new_person(tx, proof, (id, own), chosen)
+            new_person(tx, tenant, proof, (id, own, chosen))
         }
         (None, None) => Ok(None),
     }
@@ -104,9 +110,9 @@ fn known_person(tx: &mut Tx, proof: &Proof, user: UserId) -> Result<Option<(User
 
 fn new_person(
     tx: &mut Tx,
+    tenant: &Tenant,
     proof: &Proof,
-    (id, own): (SignUpId, bool),
-    chosen: Option<String>,
+    (id, own, chosen): (SignUpId, bool, Option<&Chosen>),
 ) -> Result<Option<(UserId, i64)>> {
     let Some(row) = SignUpRow::live(tx.conn, proof.tenant_id, id, tx.now)? else { return Ok(None) };
     let Ok(email) = Email::parse(&row.email) else { return Ok(None) };
@@ -114,8 +120,13 @@ fn new_person(
     if Proof::is_held(tx.conn, proof.tenant_id, &row.email, tx.now)? {
         return Ok(None);
     }
+    if let Some(chosen) = chosen {
+        let words = [row.email.as_str(), row.name.as_deref().unwrap_or_default()];
+        policy::check_personal(tenant, &chosen.password, &words)?;
+    }
     // Whoever signed up with somebody else's address would otherwise know the password of the account (BIND).
-    let password_hash = chosen.or_else(|| row.password_hash.filter(|_| own));
+    let password_hash =
+        chosen.map(|chosen| chosen.hash.clone()).or_else(|| row.password_hash.filter(|_| own));
     let made = Person { email: &email, name: row.name, locale: row.locale, password_hash };
     let Some(user) = steps::settle(tx, proof.tenant_id, made)? else { return Ok(None) };
     SignUpRow::drop_all(tx.conn, proof.tenant_id, &row.email)?;

@@ -89,7 +89,7 @@ fn admit(tx: &mut Tx, tenant: TenantId, one: &Imported) -> Result<Outcome> {
     };
     let made = tx.conn.nested(|conn| {
         user.insert(conn)?;
-        if !entity::name(conn, (tenant, id), &one.email, now)? {
+        if !User::claim(conn, (tenant, id), &one.email, now)? {
             return Err(Taken::Address);
         }
         login.insert(conn)?;
