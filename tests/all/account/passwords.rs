@@ -122,7 +122,7 @@ async fn pw_1_a_tenant_raises_the_floor_and_lowers_it_never(ground: Ground) {
     let house = House::start(ground).await;
     let (strict, lax) = (house.app.native("a").await, house.app.native("b").await);
     settle(&house, &strict, |settings| settings.password_minimum = Some(20)).await;
-    settle(&house, &lax, |settings| settings.password_minimum = Some(15)).await;
+    settle(&house, &lax, |settings| settings.password_minimum = Some(8)).await;
     let set = async |door: &Door, password: &str| {
         let body = json!({ "email": "eve@example.com", "password": password });
         house.post(door, "sign-up", body).await.status.as_u16()
