@@ -14,7 +14,11 @@ const LONGEST_PAIR: usize = 64;
 pub fn covers(password: &str) -> bool {
     let plain = Zeroizing::new(password.to_lowercase());
     let unleeted = Zeroizing::new(plain.chars().map(unleet).collect::<String>());
-    is_padded(&plain) || is_padded(&unleeted) || is_pair(&plain) || is_pair(&unleeted)
+    super::common_phrases::covers(&unleeted)
+        || is_padded(&plain)
+        || is_padded(&unleeted)
+        || is_pair(&plain)
+        || is_pair(&unleeted)
 }
 
 fn is_pair(text: &str) -> bool {
@@ -119,7 +123,7 @@ mod tests {
     #[test]
     fn uncommon_ones_are_not_covered() {
         assert!(!covers("aaaa bbbb cccc dddd"));
-        assert!(!covers("correct horse battery staple"));
+        assert!(!covers("correct lamp battery meadow"));
         assert!(!covers("grüne Kähne im Nebel"));
         assert!(!covers(""));
     }

@@ -173,6 +173,8 @@ refusals! {
     UNPARSABLE = 400 "error.server.unsupportedBodyFormat" "The body could not be read as JSON.";
     UNSUPPORTED_MEDIA_TYPE = 415 "error.server.unsupportedMediaType" "Send the body as application/json in UTF-8.";
     TOO_LARGE = 413 "error.server.maxFieldSize" "The request is larger than this route takes.";
+    URL_TOO_LONG = 414 "error.server.urlTooLong" "The URL is longer than this server takes.";
+    TOO_SLOW = 408 "error.server.requestTimeout" "The body came too slowly. Send it again.";
     HEADERS_TOO_LARGE = 431 "error.server.headersTooLarge" "The headers of this request are larger than this server takes.";
     MALFORMED = 400 "error.server.malformedRequest" "The request is not formed as HTTP asks.";
     INVALID = 422 "validator.error" "Some members of the input are not valid; see `errors`.";

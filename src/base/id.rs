@@ -92,7 +92,7 @@ impl<K> Serialize for Id<K> {
 impl<'de, K> Deserialize<'de> for Id<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(|_| serde::de::Error::custom("validator.pattern: not an id"))
+        text.parse().map_err(|_| serde::de::Error::custom("validator.pattern: This is not an id of ours."))
     }
 }
 

@@ -1,10 +1,12 @@
 //! Words without I/O: what every floor above may say.
 
 mod common_passwords;
+mod common_phrases;
 pub mod email;
 pub mod error;
 pub mod id;
 pub mod password;
+pub mod shown;
 pub mod time;
 pub mod token;
 

@@ -75,8 +75,11 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text)
-            .ok_or_else(|| serde::de::Error::custom("validator.date.invalid: not an RFC 3339 time"))
+        Self::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom(
+                "validator.date.invalid: This is not a time such as 2026-11-22T14:03:00Z.",
+            )
+        })
     }
 }
 

@@ -57,6 +57,9 @@ pub enum Users {
     /// Let them in again.
     #[command(after_help = "Example:\n  doorward users enable eve@example.com --tenant library")]
     Enable(Person),
+    /// End what strangers' wrong guesses hold: the right password counts at once.
+    #[command(after_help = "Example:\n  doorward users unlock ada@example.com --tenant library")]
+    Unlock(Person),
 }
 
 #[derive(Debug, clap::Args)]
@@ -102,25 +105,35 @@ pub fn run(flags: &Flags, users: &Users) -> Done {
                 told(taken, &format!("{address} no longer has {role} in {tenant}"), "did not have it")
             })
         }
-        Users::Disable(Person { email: address, tenant }) => {
-            let email = email(address)?;
-            at_desk(flags, async |scope| {
-                let done = people::disable(&in_tenant(&scope, tenant).await?, email).await?;
-                told(
-                    done,
-                    &format!("{address} is disabled, their sessions are ended"),
-                    "was disabled already",
-                )
-            })
-        }
-        Users::Enable(Person { email: address, tenant }) => {
-            let email = email(address)?;
-            at_desk(flags, async |scope| {
-                let done = people::enable(&in_tenant(&scope, tenant).await?, email).await?;
-                told(done, &format!("{address} may log in again"), "was not disabled")
-            })
-        }
+        Users::Disable(person) => change(flags, person, State::Disabled),
+        Users::Enable(person) => change(flags, person, State::Enabled),
+        Users::Unlock(person) => change(flags, person, State::Unlocked),
     }
+}
+
+enum State {
+    Disabled,
+    Enabled,
+    Unlocked,
+}
+
+fn change(flags: &Flags, Person { email: address, tenant }: &Person, to: State) -> Done {
+    let email = email(address)?;
+    at_desk(flags, async |scope| {
+        let scope = in_tenant(&scope, tenant).await?;
+        let (changed, words, already) = match to {
+            State::Disabled => {
+                let done = people::disable(&scope, email).await?;
+                (done, "is disabled, their sessions are ended", "was disabled already")
+            }
+            State::Enabled => (people::enable(&scope, email).await?, "may log in again", "was not disabled"),
+            State::Unlocked => {
+                let done = people::unlock(&scope, email).await?;
+                (done, "is held by no wrong guess any more", "no guess was counted")
+            }
+        };
+        told(changed, &format!("{address} {words}"), already)
+    })
 }
 
 fn invite(flags: &Flags, address: &str, (tenant, role): (&str, &String)) -> Done {
@@ -155,7 +168,11 @@ async fn list(scope: &Scope, after: Option<UserId>, (limit, as_json): (u16, bool
             person.id.to_string(),
             or_dash(person.email.clone()),
             or_dash(person.name.clone()),
-            person.state.to_owned(),
+            if person.held_until.is_some() {
+                format!("{}, held", person.state)
+            } else {
+                person.state.to_owned()
+            },
             or_dash(Some(person.roles.join(", ")).filter(|roles| !roles.is_empty())),
             or_dash(person.last_login_at.map(|at| at.to_string())),
         ]

@@ -19,8 +19,8 @@ macro_rules! templates {
 
 templates! {
     mails:
-        "password/verify_address" "password/already_have_account" "password/reset_password"
-        "password/password_changed" "users/confirm_email" "users/email_changed" "users/account_disabled"
+        "password/verify_address" "password/already_have_account" "password/logins_held"
+        "password/reset_password" "password/password_changed" "users/confirm_email" "users/email_changed" "users/account_disabled"
         "sessions/login_code" "sessions/refresh_reused" "sessions/new_device" "tenancy/invitation"
         "tenancy/owner_invitation";
     pages:

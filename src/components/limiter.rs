@@ -95,6 +95,21 @@ impl Limiter {
         Ok(())
     }
 
+    /// One token by the caller's address, within `scope`. Who holds a /48 holds 65,536 networks of the size that counts
+    /// as one caller, so the site around an IPv6 address has a bucket too, and a wider one.
+    pub fn spend_at(
+        &self,
+        (near, site): (&'static str, &'static str),
+        scope: &[u8],
+        address: IpAddr,
+    ) -> Result<(), RetryAfter> {
+        self.spend(near, &[scope, &network(address)].concat(), 1)?;
+        if address.to_canonical().is_ipv4() {
+            return Ok(());
+        }
+        self.spend(site, &[scope, &Site::of(address).0].concat(), 1)
+    }
+
     /// Of the whole table: laid out at the start, and never more.
     pub fn bytes(&self) -> usize {
         let lock =
@@ -133,6 +148,20 @@ pub fn network(address: IpAddr) -> [u8; 9] {
     };
     key.iter_mut().zip(std::iter::once(&kind).chain(bytes)).for_each(|(to, from)| *to = *from);
     key
+}
+
+/// What one customer holds at most, as far as addresses tell: all of IPv4, the /48 of IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Site(pub [u8; 9]);
+
+impl Site {
+    pub fn of(address: IpAddr) -> Self {
+        let mut key = network(address);
+        if let [6, _, _, _, _, _, _, subnet @ ..] = &mut key {
+            subnet.fill(0);
+        }
+        Self(key)
+    }
 }
 
 impl Class {

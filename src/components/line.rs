@@ -6,6 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 use zeroize::ZeroizeOnDrop;
 
+use crate::base::shown::is_unseen;
+
 /// One short line of text without control characters: it cannot start a second header, a second line of a mail, or
 /// turn the reading direction of what follows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -16,7 +18,7 @@ const LONGEST: usize = 254;
 
 impl Line {
     pub fn new(text: &str) -> Self {
-        let spaced: String = text.chars().take(LONGEST).map(|c| if unseen(c) { ' ' } else { c }).collect();
+        let spaced: String = text.chars().take(LONGEST).map(|c| if is_unseen(c) { ' ' } else { c }).collect();
         Self(spaced.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
@@ -27,12 +29,6 @@ impl Line {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-}
-
-/// Controls, line separators, and the marks that hide or reverse text ("Trojan Source").
-fn unseen(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 impl fmt::Display for Line {

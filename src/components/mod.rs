@@ -9,6 +9,7 @@ pub mod config;
 pub mod database;
 mod embedded;
 pub mod environment;
+pub mod flood;
 pub mod hasher;
 pub mod health;
 pub mod keys;

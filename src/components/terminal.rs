@@ -2,6 +2,8 @@
 
 use std::io::{IsTerminal, Write};
 
+use crate::base::shown::escaped;
+
 #[derive(Debug, Clone, Copy)]
 pub enum Ink {
     Bold,
@@ -64,7 +66,10 @@ pub fn folded(text: &str, margin: &str) -> String {
 }
 
 /// Columns that line up, each as wide as its widest cell; the first row is the head.
+/// Cells hold what people call themselves: nothing in them speaks to the terminal.
 pub fn table(rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| escaped(cell)).collect()).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = (0..columns).map(|at| width(at).unwrap_or(0)).collect();
@@ -86,6 +91,14 @@ mod tests {
         let rows = [["NAME", "STATE"], ["library", "open"]].map(|row| row.map(String::from).to_vec());
 
         assert_eq!(table(&rows), "NAME     STATE\nlibrary  open");
+    }
+
+    #[test]
+    fn a_cell_gives_a_terminal_no_orders() {
+        assert_eq!(
+            table(&[vec!["NAME".into()], vec!["\u{1b}[2J\u{202e}eve".into()]]),
+            "NAME\n\\u{1b}[2J\\u{202e}eve"
+        );
     }
 
     #[test]

@@ -43,20 +43,27 @@ enum Writes {
 
 struct Manager(String);
 
+struct Pooled {
+    conn: DbConn,
+    /// Diesel notices only what breaks inside a transaction.
+    dead: bool,
+}
+
 impl ManageConnection for Manager {
-    type Connection = DbConn;
+    type Connection = Pooled;
     type Error = r2d2::Error;
 
-    fn connect(&self) -> Result<DbConn, r2d2::Error> {
-        DbConn::open(&self.0).map_err(r2d2::Error::ConnectionError)
+    fn connect(&self) -> Result<Pooled, r2d2::Error> {
+        let conn = DbConn::open(&self.0).map_err(r2d2::Error::ConnectionError)?;
+        Ok(Pooled { conn, dead: false })
     }
 
-    fn is_valid(&self, conn: &mut DbConn) -> Result<(), r2d2::Error> {
-        conn.ping().map_err(r2d2::Error::QueryError)
+    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), r2d2::Error> {
+        pooled.conn.ping().map_err(r2d2::Error::QueryError)
     }
 
-    fn has_broken(&self, conn: &mut DbConn) -> bool {
-        std::thread::panicking() || conn.is_broken()
+    fn has_broken(&self, pooled: &mut Pooled) -> bool {
+        std::thread::panicking() || pooled.dead || pooled.conn.is_broken()
     }
 }
 
@@ -68,7 +75,7 @@ impl Db {
         let pool = r2d2::Pool::builder()
             .max_size(connections)
             .min_idle(Some(1))
-            .test_on_check_out(false) // a round trip on each use; a broken connection is found by its first query
+            .test_on_check_out(false) // a round trip on each use; a dead connection is found by its first query
             .connection_timeout(WAIT)
             .build(Manager(settings.url.clone()))
             .map_err(Error::internal)?;
@@ -93,11 +100,15 @@ impl Db {
         }
     }
 
+    /// It may run again from its start when the connection that it was given proves dead, hence `FnMut`.
     pub async fn read<T: Send + 'static>(
         &self,
-        run: impl FnOnce(&mut DbConn) -> Result<T> + Send + 'static,
+        mut run: impl FnMut(&mut DbConn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.on_pool(run).instrument(debug_span!("db.read")).await.map_err(waited_in_vain)
+        self.on_pool(move |conn| run(conn).map_err(Lost::of))
+            .instrument(debug_span!("db.read"))
+            .await
+            .map_err(waited_in_vain)
     }
 
     /// One transaction. What it answers is on disk. It may run again from its start when it lost against another
@@ -117,7 +128,7 @@ impl Db {
 
     async fn on_pool<T: Send + 'static>(
         &self,
-        run: impl FnOnce(&mut DbConn) -> Result<T> + Send + 'static,
+        run: impl FnMut(&mut DbConn) -> Result<T, Lost> + Send + 'static,
     ) -> Result<T> {
         let since = Instant::now();
         let waiting = self.permits.clone().acquire_owned();
@@ -129,39 +140,70 @@ impl Db {
         tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let _in_span = span.entered();
-            let mut conn = pool.get().map_err(|_| BUSY.retry_after(1))?;
-            metrics::histogram!(WAIT_SECONDS).record(since.elapsed());
-            // Apart from the wait for a connection.
-            debug_span!("run").in_scope(|| run(&mut conn))
+            on_living(&pool, since, run)
         })
         .await
         .map_err(Error::internal)?
     }
 }
 
-fn transaction<T>(conn: &mut DbConn, run: &mut impl FnMut(&mut DbConn) -> Result<T>) -> Result<T> {
+/// After a restart of the database every connection in the pool is dead and does not know it. Each one that proves so
+/// is dropped and the next is asked, as long as nothing was done; where none can be had, the caller comes back later.
+fn on_living<T>(
+    pool: &r2d2::Pool<Manager>,
+    since: Instant,
+    mut run: impl FnMut(&mut DbConn) -> Result<T, Lost>,
+) -> Result<T> {
+    for _ in 0..=pool.max_size() {
+        let mut conn = pool.get().map_err(|_| BUSY.retry_after(1))?;
+        metrics::histogram!(WAIT_SECONDS).record(since.elapsed());
+        // Apart from the wait for a connection.
+        match debug_span!("run").in_scope(|| run(&mut conn.conn)) {
+            Ok(value) => return Ok(value),
+            Err(Lost::Not(error)) => return Err(error),
+            Err(Lost::Connection) => conn.dead = true,
+        }
+    }
+    Err(BUSY.retry_after(1))
+}
+
+/// Why something came to nothing.
+enum Lost {
+    /// The connection died, and with it whatever was begun on it: nothing was done.
+    Connection,
+    Not(Error),
+}
+
+impl Lost {
+    fn of(error: Error) -> Self {
+        if connection_died(&error) { Self::Connection } else { Self::Not(error) }
+    }
+}
+
+fn transaction<T>(conn: &mut DbConn, run: &mut impl FnMut(&mut DbConn) -> Result<T>) -> Result<T, Lost> {
     let mut tries = 1;
     loop {
         match once(conn, run) {
-            Err(error) if tries < TRIES && lost_a_race(&error) => tries += 1,
+            Err(Lost::Not(error)) if tries < TRIES && lost_a_race(&error) => tries += 1,
             result => return result,
         }
     }
 }
 
-fn once<T>(conn: &mut DbConn, run: &mut impl FnMut(&mut DbConn) -> Result<T>) -> Result<T> {
-    conn.begin_write()?;
+fn once<T>(conn: &mut DbConn, run: &mut impl FnMut(&mut DbConn) -> Result<T>) -> Result<T, Lost> {
+    conn.begin_write().map_err(|error| Lost::of(error.into()))?;
     match run(conn) {
         Ok(value) => {
             if let Err(error) = conn.commit() {
                 conn.roll_back();
-                return Err(error.into());
+                // Whether it was kept nobody knows: it must not run again.
+                return Err(Lost::Not(error.into()));
             }
             Ok(value)
         }
         Err(error) => {
             conn.roll_back();
-            Err(error)
+            Err(Lost::of(error))
         }
     }
 }
@@ -173,6 +215,18 @@ fn waited_in_vain(error: Error) -> Error {
     let Some(DieselError::DatabaseError(_, info)) = cause.downcast_ref::<DieselError>() else { return error };
     let signs = ["lock timeout", "statement timeout", "database is locked"];
     if signs.iter().any(|sign| info.message().contains(sign)) { BUSY.retry_after(1) } else { error }
+}
+
+fn connection_died(error: &Error) -> bool {
+    use DatabaseErrorKind::{ClosedConnection, UnableToSendCommand};
+    let Error::Internal(cause) = error else { return false };
+    matches!(
+        cause.downcast_ref::<DieselError>(),
+        Some(
+            DieselError::DatabaseError(ClosedConnection | UnableToSendCommand, _)
+                | DieselError::BrokenTransactionManager
+        )
+    )
 }
 
 /// Serialization failures and deadlocks: the transaction had no effect and may simply run again.

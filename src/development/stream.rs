@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::base::{RequestId, Result};
-use crate::components::limiter;
+use crate::components::limits;
 use crate::components::platform::Watch;
 use crate::http::{Incoming, problem};
 use crate::identity::House;
@@ -46,7 +46,7 @@ async fn open(house: House, watch: Watch, request: HttpRequest) -> HttpResponse 
 /// The same door as every other page of development.
 fn let_in(house: &House, id: RequestId, request: &HttpRequest) -> Result<Option<watch::Receiver<u64>>> {
     let incoming = Incoming::read(request, id, &house.proxies)?;
-    house.limiter.spend("address", &limiter::network(incoming.address), 1)?;
+    house.limiter.spend_at(limits::ADDRESS, &[], incoming.address)?;
     gate::local_only(house, &incoming)?;
     Ok(house.mailer.kept().map(|kept| kept.watch()))
 }

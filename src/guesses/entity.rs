@@ -17,13 +17,23 @@ pub struct Counter {
 }
 
 #[derive(QueryableByName)]
-struct Key {
+struct Row {
     #[diesel(sql_type = Binary)]
     key_mac: HashedToken,
+    #[diesel(sql_type = Integer)]
+    failures: i32,
+}
+
+/// What counting one guess came to.
+pub enum Tried {
+    /// Every counter was open; the highest of them stands at this many guesses in a row.
+    Open(u32),
+    /// These were closed, and until when.
+    Closed(Vec<(Counter, Timestamp)>),
 }
 
 /// Counts one guess on every counter that is open, in one statement: of fifty guesses at once each is counted, and
-/// those that come after the block find nothing to update. Gives the counters that are closed, and until when.
+/// those that come after the block find nothing to update.
 ///
 /// The counters come sorted, so that two guesses at the same pair lock them in the same order.
 pub fn count(
@@ -31,7 +41,7 @@ pub fn count(
     counters: &[Counter],
     now: Timestamp,
     steps: &[(i32, Timestamp)],
-) -> Result<Vec<(Counter, Timestamp)>> {
+) -> Result<Tried> {
     if let DbConn::Pg(pg) = conn {
         // A crash may forget a guess; waiting for the disk at each would make guessing a way to stop the server.
         diesel::sql_query("SET LOCAL synchronous_commit = off").execute(pg)?;
@@ -45,13 +55,15 @@ pub fn count(
         for (failures, until) in steps {
             query = query.bind::<Integer, _>(*failures).bind::<sql::Instant, _>(*until);
         }
-        query.get_results::<Key>(c)
+        query.get_results::<Row>(c)
     })?;
     if open.len() == counters.len() {
-        return Ok(Vec::new());
+        let most = open.iter().map(|row| row.failures).max();
+        return Ok(Tried::Open(most.and_then(|most| u32::try_from(most).ok()).unwrap_or_default()));
     }
-    let closed = counters.iter().filter(|counter| !open.iter().any(|key| key.key_mac == counter.key));
-    closed.map(|counter| Ok((counter.clone(), closed_until(conn, counter)?.unwrap_or(now)))).collect()
+    let closed = counters.iter().filter(|counter| !open.iter().any(|row| row.key_mac == counter.key));
+    let until = |counter: &Counter| Ok((counter.clone(), closed_until(conn, counter)?.unwrap_or(now)));
+    Ok(Tried::Closed(closed.map(until).collect::<Result<_>>()?))
 }
 
 /// Parameters are numbered in the order of their first appearance, which both databases read alike.
@@ -71,7 +83,7 @@ fn statement(counters: usize, steps: usize) -> String {
         "INSERT INTO guess_counters (last_at, blocked_until, tenant_id, key_mac, failures) VALUES {} \
          ON CONFLICT (tenant_id, key_mac) DO UPDATE SET failures = guess_counters.failures + 1, \
          last_at = excluded.last_at, blocked_until = CASE {} ELSE excluded.last_at END \
-         WHERE guess_counters.blocked_until <= excluded.last_at RETURNING key_mac",
+         WHERE guess_counters.blocked_until <= excluded.last_at RETURNING key_mac, failures",
         rows.join(", "),
         cases.join(" ")
     )
@@ -81,7 +93,8 @@ fn until(failures: i32, now: Timestamp, steps: &[(i32, Timestamp)]) -> Timestamp
     steps.iter().find(|(from, _)| failures >= *from).map_or(now, |(_, until)| *until)
 }
 
-fn closed_until(conn: &mut DbConn, counter: &Counter) -> QueryResult<Option<Timestamp>> {
+/// When a counter opens again, or did.
+pub fn closed_until(conn: &mut DbConn, counter: &Counter) -> QueryResult<Option<Timestamp>> {
     guess_counters::table
         .find((counter.tenant, &counter.key))
         .select(guess_counters::blocked_until)
@@ -99,6 +112,15 @@ pub fn give_back(conn: &mut DbConn, counter: &Counter, lift: Option<Timestamp>) 
         None => row().set(fewer).execute(conn)?,
     };
     Ok(())
+}
+
+/// The latest of what a person's counters say, if one of them is closed now.
+pub fn held_until(conn: &mut DbConn, counters: &[Counter], now: Timestamp) -> QueryResult<Option<Timestamp>> {
+    let mut latest = None;
+    for counter in counters {
+        latest = latest.max(closed_until(conn, counter)?.filter(|until| *until > now));
+    }
+    Ok(latest)
 }
 
 pub fn clear(conn: &mut DbConn, counter: &Counter) -> QueryResult<usize> {

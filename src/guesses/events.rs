@@ -2,10 +2,11 @@
 
 use tracing::instrument;
 
-use super::entity::{self, Counter};
+use super::entity::{self, Counter, Tried};
 use super::{delay, steps};
 use crate::base::{Error, Result};
-use crate::components::limiter::{Guard, RetryAfter, network};
+use crate::components::limiter::{Guard, RetryAfter};
+use crate::components::limits;
 use crate::identity::Scope;
 
 /// Guesses at one key that a node evaluates at the same time.
@@ -14,6 +15,8 @@ const IN_FLIGHT: u32 = 2;
 /// A guess that was counted as wrong. Whoever finds it right clears its counters.
 pub struct Attempt {
     pub counters: Vec<Counter>,
+    /// It was the one from which on the next ones are held: its room tells the holder, once it proved wrong.
+    pub begins_hold: bool,
     _in_flight: Vec<Guard>,
 }
 
@@ -28,9 +31,10 @@ pub enum Counted {
 /// Refuses with `server.internal.rateLimit`.
 pub fn budget(scope: &Scope) -> Result<()> {
     let tenant = scope.tenant_id()?;
-    let address = [tenant.as_bytes().as_slice(), network(scope.incoming.address).as_slice()].concat();
-    spent("address", scope.house.limiter.spend("guess-address", &address, 1))?;
-    spent("tenant", scope.house.limiter.spend("guess-tenant", tenant.as_bytes(), 1))
+    let limiter = &scope.house.limiter;
+    let address = limiter.spend_at(limits::GUESSES, tenant.as_bytes(), scope.incoming.address);
+    spent("address", address)?;
+    spent("tenant", limiter.spend("guess-tenant", tenant.as_bytes(), 1))
 }
 
 /// The reason is for the audit, which is told of every refusal at the edge, and there alone.
@@ -56,14 +60,16 @@ pub async fn count(scope: &Scope, mut counters: Vec<Counter>) -> Result<Counted>
     };
     let guards = counters.iter().map(in_flight).collect::<Result<Vec<_>>>()?;
     let (asked, steps) = (counters.clone(), delay::steps(now, &house.config.guesses));
-    let closed = house.db.write(move |conn| entity::count(conn, &asked, now, &steps)).await?;
-    if closed.is_empty() {
-        return Ok(Counted::Open(Attempt { counters, _in_flight: guards }));
+    match house.db.write(move |conn| entity::count(conn, &asked, now, &steps)).await? {
+        Tried::Open(failures) => {
+            let begins_hold = failures == house.config.guesses.delay_from.get();
+            Ok(Counted::Open(Attempt { counters, begins_hold, _in_flight: guards }))
+        }
+        Tried::Closed(closed) => {
+            closed.into_iter().for_each(|(counter, until)| house.blocks.insert(counter.key, until));
+            Ok(Counted::Blocked)
+        }
     }
-    for (counter, until) in closed {
-        house.blocks.insert(counter.key, until);
-    }
-    Ok(Counted::Blocked)
 }
 
 /// A guess that nobody looked at, because the server was too busy, does not count.

@@ -7,9 +7,11 @@
 pub mod delay;
 pub mod entity;
 pub mod events;
+pub mod hold;
 pub mod known_device;
 pub mod steps;
 
 pub use entity::{Counter, clean};
 pub use events::{Attempt, Counted};
+pub use hold::Held;
 pub use known_device::KnownDevice;

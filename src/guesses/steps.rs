@@ -1,12 +1,12 @@
 //! What other rooms do with guess counters: name them, and clear them in the transaction in which a guess proved right.
 
 use super::entity::{self, Counter};
-use crate::base::{HashedToken, Result, TenantId, UserId};
+use crate::base::{HashedToken, Result, TenantId, Timestamp, UserId};
 use crate::components::vault::Vault;
+use crate::db::DbConn;
 use crate::db::tx::{Forget, Tx};
 
 const PURPOSE: &str = "guess";
-
 /// What was typed, in the tenant it was typed in; whether anybody is called that plays no part.
 pub fn of_identifier(vault: &Vault, tenant: TenantId, value: &str) -> Result<Counter> {
     counter(vault, tenant, "identifier", value.as_bytes())
@@ -74,13 +74,37 @@ pub fn forgive(tx: &mut Tx, counters: &[Counter]) -> Result<()> {
     Ok(())
 }
 
-/// The recovery step: a person who has proven themselves in another way starts anew, in every tenant.
-pub fn pardon(tx: &mut Tx, vault: &Vault, home: TenantId, user: UserId) -> Result<()> {
+/// The recovery step: a person who has proven themselves in another way starts anew, in every tenant. False when
+/// nothing was counted.
+pub fn pardon(tx: &mut Tx, vault: &Vault, home: TenantId, user: UserId) -> Result<bool> {
+    let mut counted = 0;
+    for counter in of_person(tx.conn, vault, home, user)? {
+        counted += entity::clear(tx.conn, &counter)?;
+    }
+    tx.forget(Forget::User(user))?;
+    Ok(counted > 0)
+}
+
+/// Whatever is counted of a person, wherever they are called something; a device's own apart.
+pub fn of_person(conn: &mut DbConn, vault: &Vault, home: TenantId, user: UserId) -> Result<Vec<Counter>> {
     let mut counters = vec![of_user(vault, home, user)?];
-    for (tenant, value) in entity::names_of(tx.conn, user)? {
+    for (tenant, value) in entity::names_of(conn, user)? {
         counters.push(of_identifier(vault, tenant, &value)?);
         counters.extend(of_mailbox(vault, tenant, &value, Some(user))?);
     }
-    clear(tx, &counters)?;
-    tx.forget(Forget::User(user))
+    Ok(counters)
+}
+
+/// Until when a person's logins are held, if they are. Counters of mailed codes hold no login.
+pub fn held_until(
+    conn: &mut DbConn,
+    vault: &Vault,
+    (home, user): (TenantId, UserId),
+    now: Timestamp,
+) -> Result<Option<Timestamp>> {
+    let mut counters = vec![of_user(vault, home, user)?];
+    for (tenant, value) in entity::names_of(conn, user)? {
+        counters.push(of_identifier(vault, tenant, &value)?);
+    }
+    Ok(entity::held_until(conn, &counters, now)?)
 }

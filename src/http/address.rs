@@ -33,6 +33,14 @@ impl Proxies {
     }
 }
 
+/// On this machine or in a private network: where proxies stand.
+pub fn is_near(address: IpAddr) -> bool {
+    match canonical(address) {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
 /// `::ffff:1.2.3.4` is 1.2.3.4: one caller must not have two names.
 fn canonical(address: IpAddr) -> IpAddr {
     address.to_canonical()

@@ -8,13 +8,14 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::http::{Method, Version};
 
 use crate::base::Result;
-use crate::base::error::{HEADERS_TOO_LARGE, MALFORMED, TOO_LARGE};
+use crate::base::error::{HEADERS_TOO_LARGE, MALFORMED, TOO_LARGE, URL_TOO_LONG};
 
-/// Bytes of a request's parts, its body apart.
+/// Bytes of a request's parts.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
     pub headers: usize,
     pub url: usize,
+    pub body: usize,
 }
 
 /// One connection. The framework reads ahead: what stood behind a malformed request on the same connection would be
@@ -38,14 +39,22 @@ pub fn check(request: &HttpRequest, sizes: Sizes) -> Result<()> {
 
 fn whole(request: &HttpRequest, sizes: Sizes) -> Result<()> {
     if request.uri().to_string().len() > sizes.url {
-        return Err(TOO_LARGE.saying("The URL is longer than this server takes."));
+        return Err(URL_TOO_LONG.error());
     }
     let lines = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
     if lines.sum::<usize>() > sizes.headers {
         return Err(HEADERS_TOO_LARGE.error());
     }
+    // Who says beforehand that it is too much need not be waited for.
+    if announced(request.headers()).is_some_and(|length| length > sizes.body) {
+        return Err(TOO_LARGE.error());
+    }
     one_framing(request.headers(), request.head().version)?;
     one_host(request)
+}
+
+fn announced(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// INJ-12: two words about a body's length are two requests to somebody. RFC 9112, section 6.1, would let us guess.
@@ -84,7 +93,7 @@ mod tests {
 
     use super::*;
 
-    const SIZES: Sizes = Sizes { headers: 1024, url: 256 };
+    const SIZES: Sizes = Sizes { headers: 1024, url: 256, body: 1024 };
 
     fn is_let_in(headers: &[(&'static str, &'static str)]) -> bool {
         let request = TestRequest::default().insert_header(("host", "a.example"));

@@ -32,6 +32,8 @@ pub struct Incoming {
     pub sec_fetch_site: Option<String>,
     /// A header that only a proxy writes was there.
     pub forwarded: bool,
+    /// The peer is one of our proxies, whose words about the address count.
+    pub by_proxy: bool,
     pub query: BTreeMap<String, String>,
     pub params: BTreeMap<String, String>,
 }
@@ -64,6 +66,7 @@ impl Incoming {
             forwarded: ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"]
                 .iter()
                 .any(|name| request.headers().contains_key(*name)),
+            by_proxy: proxies.trusts(peer_of(request).to_canonical()),
             query: query(request)?,
             params: params(request)?,
         })
@@ -90,6 +93,7 @@ impl Incoming {
             if_none_match: None,
             sec_fetch_site: None,
             forwarded: false,
+            by_proxy: false,
             query: BTreeMap::new(),
             params: BTreeMap::new(),
         }
@@ -115,8 +119,11 @@ impl Incoming {
 
 /// Whose request it is, for the limiter: known before anything else of it is read.
 pub fn address_of(request: &HttpRequest, proxies: &Proxies) -> IpAddr {
-    let peer = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
-    proxies.client(peer, &values(request, "x-forwarded-for"))
+    proxies.client(peer_of(request), &values(request, "x-forwarded-for"))
+}
+
+fn peer_of(request: &HttpRequest) -> IpAddr {
+    request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip())
 }
 
 /// A header that must stand once at most; repeated ones are read differently by different parsers.

@@ -6,6 +6,7 @@ pub mod cached;
 pub mod edge;
 pub mod incoming;
 pub mod number;
+pub mod origin;
 pub mod problem;
 pub mod strict;
 

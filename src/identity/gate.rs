@@ -16,8 +16,8 @@ use super::tenant::Tenant;
 use super::token::{self, INVALID_TOKEN, Kind, MISSING_TOKEN};
 use crate::base::error::UNSUPPORTED_MEDIA_TYPE;
 use crate::base::{PlainToken, Result, TenantId};
-use crate::components::limiter;
-use crate::http::Incoming;
+use crate::components::limits;
+use crate::http::{Incoming, origin};
 
 crate::refusals! {
     REVOKED = 401 "sessionStore.get.revokedToken" "The session behind this token has ended. Log in again.";
@@ -34,10 +34,10 @@ crate::refusals! {
 /// Lets a request in, as whom it may be; or refuses. What it found out by then stands in `known`.
 #[tracing::instrument(name = "gate", level = "debug", skip_all)]
 pub async fn admit(house: &House, route: &Route, incoming: Incoming, known: &mut Known) -> Result<Scope> {
-    house.limiter.spend("address", &limiter::network(incoming.address), 1)?;
+    house.limiter.spend_at(limits::ADDRESS, &[], incoming.address)?;
     local_only(house, &incoming)?;
     if !is_own_form(route, &incoming) {
-        origin(house, &incoming).await?;
+        origin(house, route, &incoming).await?;
     }
     let (who, at) = match route.access {
         Access::Open => (Who::Nobody, None),
@@ -102,8 +102,12 @@ fn is_own_form(route: &Route, incoming: &Incoming) -> bool {
 }
 
 /// An origin must be listed by some client; which one it may name is looked at when the client is known.
-async fn origin(house: &House, incoming: &Incoming) -> Result<()> {
+/// Tools of development show secrets: they answer to our own pages alone.
+async fn origin(house: &House, route: &Route, incoming: &Incoming) -> Result<()> {
     let Some(origin) = &incoming.origin else { return Ok(()) };
+    if route.path.starts_with("/_dev") && !is_own(house, origin, &incoming.host).await? {
+        return Err(FOREIGN_ORIGIN.because("development"));
+    }
     if may_read(house, origin, &incoming.host, None).await? {
         return Ok(());
     }
@@ -148,8 +152,7 @@ async fn is_own(house: &House, origin: &str, host: &str) -> Result<bool> {
 
 /// In development any frontend on this machine may call, whichever port its tool chose.
 fn is_local_frontend(house: &House, origin: &str) -> bool {
-    let local = |rest: &str| rest.split(':').next() == Some("localhost");
-    house.config.environment.is_development() && origin.strip_prefix("http://").is_some_and(local)
+    house.config.environment.is_development() && origin::is_local(origin)
 }
 
 /// Without a credential: the API host if it is one tenant's, else the named client, else the origin.

@@ -18,6 +18,7 @@ use crate::base::{HashedToken, Result, SessionId, TenantId, Timestamp, UserId};
 use crate::components::cache::Cache;
 use crate::components::clock::Clock;
 use crate::components::config::Config;
+use crate::components::flood::Flood;
 use crate::components::hasher::Hasher;
 use crate::components::keys::Keys;
 use crate::components::limiter::Limiter;
@@ -57,6 +58,8 @@ pub struct Inner {
     pub claims: moka::sync::Cache<[u8; 33], Arc<Verified>>,
     /// Keys at which nobody may guess, until when: a block is remembered, so that it costs no statement.
     pub blocks: moka::sync::Cache<HashedToken, Timestamp>,
+    /// What is said once in a while, however often it happens.
+    pub flood: Flood,
     /// What is shown of a person in a tenant, in the shape of the room that shows it.
     pub people: Cache<(TenantId, UserId), Arc<dyn Any + Send + Sync>>,
     /// Whether a tenant holds password hashes that other systems made.
@@ -124,6 +127,7 @@ impl House {
             seen: LastSeen::default(),
             claims: moka::sync::Cache::new(20_000),
             blocks: moka::sync::Cache::new(100_000),
+            flood: Flood::default(),
             people: Cache::new(20_000, TRUSTED),
             foreign_hashes: moka::sync::Cache::builder()
                 .max_capacity(4_096)
@@ -164,8 +168,8 @@ impl House {
         let by_name: Option<String> = self.config.environment.is_local().then(|| local_name(&host)).flatten();
         let find = move |conn: &mut DbConn| {
             let at_host = Tenant::at_host(conn, &asked)?;
-            match (at_host, by_name) {
-                (None, Some(name)) => Ok(Tenant::named(conn, &name)?.map(|tenant| tenant.id)),
+            match (at_host, &by_name) {
+                (None, Some(name)) => Ok(Tenant::named(conn, name)?.map(|tenant| tenant.id)),
                 (found, _) => Ok(found),
             }
         };
@@ -203,7 +207,7 @@ impl House {
         &self,
         memory: &Cache<K, V>,
         key: K,
-        find: impl FnOnce(&mut DbConn) -> Result<V> + Send + 'static,
+        find: impl FnMut(&mut DbConn) -> Result<V> + Send + 'static,
     ) -> Result<V> {
         let now = self.clock.now();
         if let Some(known) = memory.get(&key, now) {

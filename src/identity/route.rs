@@ -199,8 +199,32 @@ fn field_error(path: String, words: &str) -> FieldError {
         let expected = words.split_once("expected ").map_or("", |(_, expected)| expected);
         return FieldError::new(path, "validator.oneOf", format!("Expected {expected}."));
     }
-    let expected = words.split_once("expected ").map(|(_, expected)| format!("Expected {expected}."));
-    FieldError::new(path, "validator.type", expected.unwrap_or_else(|| "This has another type.".into()))
+    let expected = words.rsplit_once("expected ").map_or("", |(_, expected)| expected);
+    if words.starts_with("invalid value: integer") {
+        return FieldError::new(path, "validator.range", "This number is too small or too large.");
+    }
+    FieldError::new(path, "validator.type", kind(expected))
+}
+
+/// Words of JSON for serde's, which name types of ours.
+fn kind(expected: &str) -> &'static str {
+    match expected.split([' ', ',']).next().unwrap_or_default() {
+        "struct" => "Send an object.",
+        _ if expected.starts_with("a map") || expected == "map" => "Send an object.",
+        _ if expected.starts_with("a sequence")
+            || expected.contains("tuple")
+            || expected.contains("array") =>
+        {
+            "Send a list."
+        }
+        _ if expected.contains("string") || expected.contains("variant") => "Send text.",
+        _ if expected.contains("bool") => "Send true or false.",
+        "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" | "isize" => {
+            "Send a whole number."
+        }
+        "f32" | "f64" => "Send a number.",
+        _ => "This has another type than is taken here.",
+    }
 }
 
 impl Method {

@@ -140,7 +140,7 @@ impl Scope {
 
     pub async fn read<T: Send + 'static>(
         &self,
-        run: impl FnOnce(&mut DbConn) -> Result<T> + Send + 'static,
+        run: impl FnMut(&mut DbConn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.house.db.read(run).await
     }

@@ -17,10 +17,11 @@ use super::house::House;
 use super::route::{Access, Method, Route, Source};
 use super::telling::{self, Known, Telling};
 use crate::base::error::{
-    INTERNAL, INVALID, METHOD_NOT_ALLOWED, NOT_FOUND, STALE, TOO_LARGE, UNPARSABLE, UNSUPPORTED_MEDIA_TYPE,
+    INTERNAL, INVALID, METHOD_NOT_ALLOWED, NOT_FOUND, STALE, TOO_LARGE, TOO_SLOW, UNPARSABLE,
+    UNSUPPORTED_MEDIA_TYPE,
 };
 use crate::base::{Error, FieldError, RequestId, Result, TenantId};
-use crate::components::limiter;
+use crate::components::limits;
 use crate::http::answer::Content;
 use crate::http::{Answer, Incoming, edge, incoming, problem, strict};
 
@@ -90,7 +91,7 @@ fn allowed(routes: &[Arc<Route>]) -> String {
 
 async fn serve(house: House, route: Arc<Route>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let id = RequestId::new();
-    let telling = Telling::begin(&route, id);
+    let telling = Telling::begin(&house, &route, id);
     let mut known = Known::nothing(telling.span.clone());
     let carried = AssertUnwindSafe(carry_out(&house, &route, (&request, id), payload, &mut known));
     let (outcome, whole) = match carried.catch_unwind().instrument(telling.span.clone()).await {
@@ -142,6 +143,7 @@ async fn carry_out(
 ) -> Result<Answer> {
     edge::check(request, sizes(house))?;
     let incoming = Incoming::read(request, id, &house.proxies)?;
+    telling::undeclared_proxy(house, &incoming);
     let scope = gate::admit(house, route, incoming.clone(), known).await?;
     let reading = tracing::debug_span!("input");
     let input = input(house, route, &incoming, payload).instrument(reading).await?;
@@ -161,7 +163,7 @@ async fn carry_out(
 
 fn sizes(house: &House) -> edge::Sizes {
     let limits = &house.config.limits;
-    edge::Sizes { headers: limits.headers.get(), url: limits.url.get() }
+    edge::Sizes { headers: limits.headers.get(), url: limits.url.get(), body: limits.body.get() }
 }
 
 /// One object out of body or query, and path. The path decides; a member that says otherwise is refused.
@@ -244,22 +246,21 @@ async fn body(house: &House, mut payload: Payload) -> Result<Vec<u8>> {
         }
         Ok(bytes)
     };
-    tokio::time::timeout(BODY_PATIENCE, read)
-        .await
-        .unwrap_or_else(|_| Err(UNPARSABLE.saying("The body came too slowly.")))
+    tokio::time::timeout(BODY_PATIENCE, read).await.unwrap_or_else(|_| Err(TOO_SLOW.error()))
 }
 
 /// A method that the path does not take, or a browser that asks before it calls.
 async fn otherwise(house: House, allowed: String, request: HttpRequest) -> HttpResponse {
     let id = RequestId::new();
     if let Err(error) = outside(&house, &request) {
+        Telling::stray(&house, &request, id).end(error.status(), Some(&error));
         return respond(&house, problem::answer(&error, id), id, &Reader::default()).await;
     }
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let tenant = house.tenant_at(&host.to_ascii_lowercase()).await.ok().flatten();
     let reader = Reader::of(&request, tenant);
     if request.method() != actix_web::http::Method::OPTIONS {
-        Telling::stray(&request, id).end(405, Some(&METHOD_NOT_ALLOWED.error()));
+        Telling::stray(&house, &request, id).end(405, Some(&METHOD_NOT_ALLOWED.error()));
         let answer = problem::answer(&METHOD_NOT_ALLOWED.error(), id).header("allow", allowed);
         return respond(&house, answer, id, &reader).await;
     }
@@ -274,20 +275,19 @@ async fn otherwise(house: House, allowed: String, request: HttpRequest) -> HttpR
 fn outside(house: &House, request: &HttpRequest) -> Result<()> {
     edge::check(request, sizes(house))?;
     let address = incoming::address_of(request, &house.proxies);
-    Ok(house.limiter.spend("address", &limiter::network(address), 1)?)
+    Ok(house.limiter.spend_at(limits::ADDRESS, &[], address)?)
 }
 
 /// What no route stands at.
 pub async fn nowhere(house: House, request: HttpRequest) -> HttpResponse {
     let id = RequestId::new();
-    Telling::stray(&request, id).end(404, Some(&NOT_FOUND.error()));
-    match outside(&house, &request) {
-        Ok(()) => {
-            let reader = Reader::of(&request, None);
-            respond(&house, problem::answer(&NOT_FOUND.error(), id), id, &reader).await
-        }
-        Err(error) => respond(&house, problem::answer(&error, id), id, &Reader::default()).await,
-    }
+    let telling = Telling::stray(&house, &request, id);
+    let (error, reader) = match outside(&house, &request) {
+        Ok(()) => (NOT_FOUND.error(), Reader::of(&request, None)),
+        Err(error) => (error, Reader::default()),
+    };
+    telling.end(error.status(), Some(&error));
+    respond(&house, problem::answer(&error, id), id, &reader).await
 }
 
 /// Whose page would read the answer, at which host, and whose answer it is.
@@ -336,7 +336,7 @@ async fn respond(house: &House, answer: Answer, id: RequestId, reader: &Reader) 
         response.insert_header((*name, *value));
     }
     response.insert_header(("doorward-request-id", id.to_string()));
-    if matches!(answer.status, 400 | 413 | 431) {
+    if matches!(answer.status, 400 | 408 | 413 | 414 | 431) {
         // What follows on this connection may be the rest of what was refused (INJ-12).
         response.force_close();
     }

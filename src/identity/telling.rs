@@ -1,6 +1,6 @@
 //! What is told of each request: a span for the recorder, a line in the log, numbers, and a record if it was refused.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::HttpRequest;
 use tracing::Span;
@@ -15,7 +15,11 @@ use crate::base::{Error, RequestId, TenantId};
 use crate::components::limiter::network;
 use crate::components::metrics::names;
 use crate::db::tx::{Actor, Cause};
-use crate::http::Incoming;
+use crate::http::{Incoming, address};
+
+const HOUR: Duration = Duration::from_secs(3600);
+/// The event of a request that no route takes.
+const NOWHERE: &str = "router.nowhere";
 
 /// What the gate found out, also when it then refused.
 pub struct Known {
@@ -53,6 +57,7 @@ impl Known {
 /// One request from its first to its last moment.
 pub struct Telling {
     pub span: Span,
+    house: House,
     began: Instant,
     event: &'static str,
     /// A tool of development asks every few seconds.
@@ -60,29 +65,33 @@ pub struct Telling {
 }
 
 impl Telling {
-    pub fn begin(route: &Route, id: RequestId) -> Self {
-        Self::named((route.method.word(), route.path, route.name), id)
+    pub fn begin(house: &House, route: &Route, id: RequestId) -> Self {
+        Self::named(house, (route.method.word(), route.path, route.name), id)
     }
 
     /// A request that no route takes. Its path is not told: it may hold anything.
-    pub fn stray(request: &HttpRequest, id: RequestId) -> Self {
+    pub fn stray(house: &House, request: &HttpRequest, id: RequestId) -> Self {
         let method = match request.method().as_str() {
             "GET" => "GET",
             "HEAD" => "HEAD",
             "POST" => "POST",
             _ => "OTHER",
         };
-        Self::named((method, "*", "router.nowhere"), id)
+        Self::named(house, (method, "*", NOWHERE), id)
     }
 
-    fn named((method, path, event): (&'static str, &'static str, &'static str), id: RequestId) -> Self {
+    fn named(
+        house: &House,
+        (method, path, event): (&'static str, &'static str, &'static str),
+        id: RequestId,
+    ) -> Self {
         // An error's level, so that no filter of the log takes the request away from the lines inside it.
         let span = tracing::error_span!(
             "request", request = %id, method, route = path, event,
             tenant = Empty, actor = Empty, outcome = Empty, status = Empty, key = Empty, reason = Empty,
             address = Empty,
         );
-        Self { span, began: Instant::now(), event, quiet: path.starts_with("/_dev") }
+        Self { span, house: house.clone(), began: Instant::now(), event, quiet: path.starts_with("/_dev") }
     }
 
     pub fn end(&self, status: u16, error: Option<&Error>) {
@@ -101,13 +110,55 @@ impl Telling {
         }
         let took = self.began.elapsed().as_secs_f64();
         let millis = (took * 100_000.0).round() / 100.0;
-        self.span.in_scope(|| match self.quiet {
-            true => tracing::debug!(millis, "answered"),
-            false => tracing::info!(millis, "answered"),
+        self.span.in_scope(|| match (self.quiet, self.alike(status, error)) {
+            (true, _) => tracing::debug!(millis, "answered"),
+            (false, Alike::Single) => tracing::info!(millis, "answered"),
+            (false, Alike::Summed(count)) => tracing::info!(millis, count, "answered"),
+            (false, Alike::Unsaid) => {}
         });
         metrics::counter!(names::REQUESTS, "event" => self.event, "status" => class(status)).increment(1);
         metrics::histogram!(names::REQUEST_SECONDS, "event" => self.event).record(took);
     }
+}
+
+enum Alike {
+    Single,
+    /// Speaks for so many since the last line.
+    Summed(u64),
+    Unsaid,
+}
+
+impl Telling {
+    /// What strangers can have answered as often as they like is one line a second: limits, and paths that are none.
+    fn alike(&self, status: u16, error: Option<&Error>) -> Alike {
+        let what = match error {
+            Some(error) if matches!(status, 429 | 503) => reason(error).unwrap_or(error.key()),
+            Some(_) if self.event == NOWHERE => NOWHERE,
+            _ => return Alike::Single,
+        };
+        let due = self.house.flood.due(what, self.house.clock.now(), Duration::from_secs(1));
+        due.map_or(Alike::Unsaid, Alike::Summed)
+    }
+}
+
+/// A proxy that nobody declared: all its callers share one address, and with it one limit. Said once an hour. The
+/// address of a stranger is not told, that of a neighbour is what the operator needs.
+pub fn undeclared_proxy(house: &House, incoming: &Incoming) {
+    // The gate of a development server refuses such a request.
+    if !incoming.forwarded || incoming.by_proxy || house.config.environment.is_development() {
+        return;
+    }
+    let Some(count) = house.flood.due("undeclaredProxy", house.clock.now(), HOUR) else { return };
+    let peer = if address::is_near(incoming.address) {
+        incoming.address.to_string()
+    } else {
+        house.disguise.of(incoming.address)
+    };
+    tracing::warn!(
+        peer,
+        count,
+        "a forwarded header came from an address that is no declared proxy, and was not believed; if it is yours, name it in proxies.trusted"
+    );
 }
 
 /// Notes a refusal for the audit, and tells which tenant it was at.

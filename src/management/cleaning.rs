@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::entity::turns as entity;
 use crate::base::{Result, Timestamp};
+use crate::components::metrics::names;
 use crate::db::DbConn;
 use crate::identity::job::Outcome;
 use crate::identity::{Claimed, Handler, Scope};
@@ -70,7 +71,6 @@ async fn all(
         }
     }
     tracing::info!(table, rows, "cleaned");
-    metrics::counter!("doorward_cleaned_rows_total", "table" => table)
-        .increment(u64::try_from(rows).unwrap_or(u64::MAX));
+    metrics::counter!(names::CLEANED, "table" => table).increment(u64::try_from(rows).unwrap_or(u64::MAX));
     Ok(())
 }

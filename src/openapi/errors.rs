@@ -6,8 +6,8 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use crate::base::error::{
-    self, BUSY, INTERNAL, INVALID, INVALID_ENCODING, RATE_LIMITED, Refusal, STALE, TOO_LARGE, UNPARSABLE,
-    UNSUPPORTED_MEDIA_TYPE,
+    self, BUSY, INTERNAL, INVALID, INVALID_ENCODING, RATE_LIMITED, Refusal, STALE, TOO_LARGE, TOO_SLOW,
+    UNPARSABLE, UNSUPPORTED_MEDIA_TYPE, URL_TOO_LONG,
 };
 use crate::base::{Error, FieldError, RequestId};
 use crate::components::sandbox;
@@ -70,12 +70,12 @@ fn by_access(access: Access) -> Vec<&'static Refusal> {
 }
 
 fn by_input(route: &Route) -> Vec<&'static Refusal> {
-    let mut all: Vec<&'static Refusal> = vec![&INVALID, &INVALID_ENCODING, &TOO_LARGE];
+    let mut all: Vec<&'static Refusal> = vec![&INVALID, &INVALID_ENCODING, &TOO_LARGE, &URL_TOO_LONG];
     if route.method != Method::Get {
         all.push(&STALE);
     }
     if route.source != Source::Query && route.method != Method::Delete {
-        all.extend([&UNPARSABLE, &UNSUPPORTED_MEDIA_TYPE]);
+        all.extend([&UNPARSABLE, &UNSUPPORTED_MEDIA_TYPE, &TOO_SLOW]);
     }
     all
 }
@@ -108,8 +108,10 @@ sentences may. Every refusal has the same body, `application/problem+json` (RFC 
 const BELOW_EXAMPLE: &str = "
 ```
 
-`errors` holds, by path (`$.device.name`), a `key` and a `detail` for each member that is not valid. The request id is
-also in the header `Doorward-Request-Id`; the operator finds log and audit by it. 429 and 503 carry `Retry-After`.
+`errors` holds, by path (`$.device.name`), a `key` and a `detail` of what is not valid: the first member that was found
+wrong, and perhaps not the only one. The request id is also in the header `Doorward-Request-Id`; the operator finds log
+and audit by it. 429 and 503 carry `Retry-After`. What is no HTTP at all (a request line or headers that do not parse, do
+not end or do not come) is answered with 400, 408 or 431 and no body, and the connection closes.
 
 | key | status | says | where |
 |---|---|---|---|

@@ -1,7 +1,9 @@
 //! What an app says of the device it runs on.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::base::shown::{hides_something, is_unseen};
 use crate::base::{SessionId, Timestamp};
 
 crate::choice! {
@@ -13,6 +15,7 @@ crate::choice! {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Device {
     pub platform: Platform,
+    #[serde(deserialize_with = "seen_whole")]
     #[schemars(length(min = 1, max = 200))]
     pub name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -20,6 +23,16 @@ pub struct Device {
     pub notification_token: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub web_push_information: Option<WebPush>,
+}
+
+/// People know their devices by this name alone.
+fn seen_whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    if hides_something(&name) {
+        let words = "validator.disallowedCharacters: A name is one line, and nothing in it is invisible.";
+        return Err(D::Error::custom(words));
+    }
+    Ok(name)
 }
 
 /// A browser's push subscription (W3C Push API).
@@ -67,6 +80,6 @@ pub struct Seen {
 impl Device {
     /// The longest a list of devices has to show.
     pub fn shown_name(&self) -> String {
-        self.name.chars().filter(|c| !c.is_control()).take(200).collect()
+        self.name.chars().filter(|c| !is_unseen(*c)).take(200).collect()
     }
 }

@@ -9,6 +9,7 @@ use super::events::{
     self, Found, HOLDS_MORE, LAST_ADMIN, NO_PASSWORD_LOGIN, NOT_AT_HOME, NOT_YOURS_TO_EDIT, UNKNOWN_USER,
 };
 use crate::base::error::INVALID;
+use crate::base::shown::hides_something;
 use crate::base::{Error, FieldError, ProofRequestId, Result, UserId};
 use crate::components::words::Locale;
 use crate::db::Json;
@@ -101,8 +102,9 @@ fn plain_name(name: String) -> Result<String> {
     if name.is_empty() || name.chars().count() > NAME {
         return Err(wrong("$.name", "validator.length", "A name has 1 to 200 characters."));
     }
-    if name.chars().any(char::is_control) {
-        return Err(wrong("$.name", "validator.disallowedCharacters", "A name is one line."));
+    if hides_something(name) {
+        let detail = "A name is one line, and nothing in it is invisible.";
+        return Err(wrong("$.name", "validator.disallowedCharacters", detail));
     }
     Ok(name.to_string())
 }

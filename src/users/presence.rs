@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::base::{Password, PlainToken, Result, TenantId, UserId};
+use crate::base::{Email, Password, PlainToken, Result, TenantId, UserId};
 use crate::components::hasher::Verdict;
 use crate::db::tx::Audit;
-use crate::guesses::{self, Counted, Counter, KnownDevice};
+use crate::guesses::{self, Counted, Counter, Held, KnownDevice};
 use crate::identity::Scope;
 
 /// A login that is younger than this is as good as the password.
@@ -43,24 +43,33 @@ pub async fn show(scope: &Scope, account: &Account<'_>, current: Option<&Passwor
         guesses::events::clear(scope, attempt).await?;
         return Ok(Shown::Yes);
     }
-    let user = account.user;
-    scope
-        .write(move |tx| tx.audit(Audit::refused("password.confirm", "wrongPassword").of("user", user)))
-        .await?;
+    let (user, house) = (account.user, scope.house.clone());
+    let begins = match Email::parse(account.email) {
+        Ok(email) if attempt.begins_hold && known(scope, account).is_none() => Some(Held::at(scope, email)?),
+        _ => None,
+    };
+    let write = scope.write(move |tx| {
+        tx.audit(Audit::refused("password.confirm", "wrongPassword").of("user", user))?;
+        begins.as_ref().map_or(Ok(()), |held| guesses::hold::begin(tx, &house.vault, held, Some(user)))
+    });
+    write.await?;
     Ok(Shown::Wrong("wrongPassword"))
 }
 
 /// As at the door: what they are called there, and who they are; or their known device.
 fn counters(scope: &Scope, account: &Account<'_>) -> Result<Vec<Counter>> {
     let (house, tenant) = (&scope.house, scope.tenant_id()?);
-    let known = KnownDevice::presented(scope, None::<&PlainToken>);
-    if let Some(known) = known.filter(|known| known.user == account.user) {
+    if let Some(known) = known(scope, account) {
         return Ok(vec![known.counter(house)?]);
     }
     Ok(vec![
         guesses::steps::of_identifier(&house.vault, tenant, account.email)?,
         guesses::steps::of_user(&house.vault, account.home, account.user)?,
     ])
+}
+
+fn known(scope: &Scope, account: &Account<'_>) -> Option<KnownDevice> {
+    KnownDevice::presented(scope, None::<&PlainToken>).filter(|known| known.user == account.user)
 }
 
 async fn verify(

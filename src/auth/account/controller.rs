@@ -9,6 +9,7 @@ use super::events::verify::{self, Confirmation};
 use super::events::{self, reset};
 use super::{invitation_controller, mails, pages};
 use crate::base::error::{BUSY, INVALID, RATE_LIMITED};
+use crate::base::shown::hides_something;
 use crate::base::{Email, Error, FieldError, NewPassword, Password, PlainToken, ProofRequestId, Result};
 use crate::http::WithCookies;
 use crate::identity::{Access, ClientKind, Method, Route, Scope};
@@ -238,7 +239,7 @@ pub(super) fn invalid(path: &str, key: &'static str, detail: &'static str) -> Er
 pub(super) fn person_name(text: String) -> Result<String> {
     let name = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let length = name.chars().count();
-    let shown = !name.chars().any(char::is_control);
+    let shown = !hides_something(&name);
     if shown && (1..=200).contains(&length) {
         Ok(name)
     } else {

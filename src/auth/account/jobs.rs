@@ -9,12 +9,15 @@ use super::mails::{self, Desk};
 use crate::base::{
     ClientId, Email, Error, JobId, ProofRequestId, RecordId, Result, SignUpId, TenantId, UserId,
 };
+use crate::components::limiter::Site;
 use crate::components::mail::messages;
 use crate::components::vault::Place;
 use crate::db::tx::{Tx, Work};
+use crate::guesses::hold::{self, Held};
 use crate::identity::job::Outcome;
 use crate::identity::{Claimed, Failure, Handler, House, Scope, User};
-use crate::proofs::{New, Proof, Purpose, budget};
+use crate::proofs::budget::{self, Asking, Kind};
+use crate::proofs::{New, Proof, Purpose};
 
 /// Sign-ups of one address that may wait for their proof.
 const WAITING: i64 = 5;
@@ -25,6 +28,9 @@ pub struct Errand {
     pub email: Email,
     pub request: ProofRequestId,
     pub client: ClientId,
+    /// Who asked, as far as the budgets of mails tell askers apart.
+    #[serde(default)]
+    pub site: Option<Site>,
     pub accept_language: Option<String>,
     /// Where the page sends the person on to; listed by the client when it was asked.
     pub onward: Option<String>,
@@ -73,7 +79,28 @@ fn place(tenant: Option<TenantId>, job: JobId) -> Place {
 }
 
 pub fn handlers() -> Vec<Handler> {
-    NAMES.iter().map(|name| Handler::new(name, carry_out)).collect()
+    let errands = NAMES.iter().map(|name| Handler::new(name, carry_out));
+    errands.chain([Handler::new(hold::TELL, tell_holder)]).collect()
+}
+
+/// Somebody's wrong guesses hold the logins at an address: its owner is told, with a way in.
+async fn tell_holder(scope: Scope, job: Claimed) -> Outcome {
+    let (house, tenant) = (scope.house.clone(), scope.tenant()?.clone());
+    let sealed = job.sealed.as_deref().ok_or_else(|| Failure::Never("it names nobody".into()))?;
+    let held = Held::open(&house, tenant.id, job.id, sealed)?;
+    let write = scope.write(move |tx| {
+        job.done_with(tx)?;
+        let desk = Desk { house: &house, tenant: &tenant, locale: mails::locale(&tenant, None, None) };
+        let Some(owner) = owner(tx, &desk, &held.email)? else { return Ok(()) };
+        if !budget::spend(tx, &house, &held.email, Asking::by_nobody(Kind::Held))? {
+            return Ok(());
+        }
+        let desk = Desk { locale: mails::locale(&tenant, owner.locale.as_deref(), None), ..desk };
+        let link = desk.reset_link(tx, &held.email, (owner.id, held.client))?;
+        let (at, link_valid) = (tx.now, house.config.lifetimes.link);
+        desk.send(tx, &held.email, messages::LoginsHeld { at, link, link_valid })
+    });
+    Ok(write.await?)
 }
 
 /// Carries an errand out in one transaction, which also ends the job: its mail is written once, however often it runs.
@@ -99,6 +126,10 @@ async fn carry_out(scope: Scope, job: Claimed) -> Outcome {
 }
 
 impl Errand {
+    fn asking(&self, kind: Kind) -> Asking {
+        Asking { kind, site: self.site }
+    }
+
     fn proof(&self, purpose: Purpose) -> New<'_> {
         New {
             client: Some(self.client),
@@ -117,7 +148,7 @@ fn sign_up(tx: &mut Tx, desk: &Desk<'_>, errand: &Errand) -> Result<()> {
         return already_known(tx, desk, errand);
     }
     if SignUpRow::waiting(tx.conn, tenant, email, tx.now)? >= WAITING {
-        return desk.decoy(tx, New::of(Purpose::VerifyAddress, email, errand.request));
+        return one_of_many(tx, desk, errand);
     }
     let row = SignUpRow {
         id: SignUpId::of(errand.request.0),
@@ -134,6 +165,15 @@ fn sign_up(tx: &mut Tx, desk: &Desk<'_>, errand: &Errand) -> Result<()> {
     verify(tx, desk, errand, &row)
 }
 
+/// As many wait as may, perhaps all of a stranger: this one has no row, and its password is not kept. Whoever reads the
+/// mailbox gets their mail all the same and chooses a password with it.
+fn one_of_many(tx: &mut Tx, desk: &Desk<'_>, errand: &Errand) -> Result<()> {
+    match SignUpRow::youngest(tx.conn, (desk.tenant.id, &errand.email), None, tx.now)? {
+        Some(row) => verify(tx, desk, errand, &row),
+        None => desk.decoy(tx, New::of(Purpose::VerifyAddress, &errand.email, errand.request)),
+    }
+}
+
 /// The hash that came with it ends here. Only the owner of the mailbox learns that there is an account.
 fn already_known(tx: &mut Tx, desk: &Desk<'_>, errand: &Errand) -> Result<()> {
     let purpose = match errand.what {
@@ -141,10 +181,21 @@ fn already_known(tx: &mut Tx, desk: &Desk<'_>, errand: &Errand) -> Result<()> {
         _ => Purpose::VerifyAddress,
     };
     desk.decoy(tx, New::of(purpose, &errand.email, errand.request))?;
-    if budget::spend(tx, desk.house, &errand.email)? {
-        desk.send(tx, &errand.email, messages::AlreadyHaveAccount { sign_in: None })?;
+    if !budget::spend(tx, desk.house, &errand.email, errand.asking(Kind::AlreadyKnown))? {
+        return Ok(());
     }
-    Ok(())
+    let (link_valid, owner) = (desk.house.config.lifetimes.link, owner(tx, desk, &errand.email)?);
+    let reset = match owner {
+        Some(owner) => Some(desk.reset_link(tx, &errand.email, (owner.id, errand.client))?),
+        None => None,
+    };
+    desk.send(tx, &errand.email, messages::AlreadyHaveAccount { reset, link_valid })
+}
+
+/// Whose login an address is, if they may still come in.
+fn owner(tx: &mut Tx, desk: &Desk<'_>, email: &Email) -> Result<Option<User>> {
+    let Some(login) = Login::at(tx.conn, desk.tenant.id, email)? else { return Ok(None) };
+    Ok(User::lock(tx.conn, login.user_id)?.filter(User::is_active))
 }
 
 /// The name that came with the sign-up stands in no mail: it would make us carry a stranger's words (LIM-6).
@@ -154,8 +205,12 @@ fn verify(tx: &mut Tx, desk: &Desk<'_>, errand: &Errand, row: &SignUpRow) -> Res
     let (link_valid, code_valid) = (lifetimes.link, lifetimes.code);
     let locale = mails::locale(desk.tenant, row.locale.as_deref(), errand.accept_language.as_deref());
     let desk = Desk { locale, ..*desk };
-    desk.prove(tx, New { subject, ..errand.proof(Purpose::VerifyAddress) }, |link, code| {
-        messages::VerifyAddress { link, code, link_valid, code_valid }
+    let new = New { subject, ..errand.proof(Purpose::VerifyAddress) };
+    desk.prove(tx, (new, errand.asking(Kind::Verify)), |link, code| messages::VerifyAddress {
+        link,
+        code,
+        link_valid,
+        code_valid,
     })
 }
 
@@ -171,25 +226,25 @@ fn resend(tx: &mut Tx, desk: &Desk<'_>, errand: &Errand, meant: Option<SignUpId>
     let lifetimes = &desk.house.config.lifetimes;
     let (link_valid, code_valid) = (lifetimes.link, lifetimes.code);
     let user = Some(login.user_id);
-    desk.prove(tx, New { user, ..errand.proof(Purpose::VerifyAddress) }, |link, code| {
-        messages::VerifyAddress { link, code, link_valid, code_valid }
+    let new = New { user, ..errand.proof(Purpose::VerifyAddress) };
+    desk.prove(tx, (new, errand.asking(Kind::Verify)), |link, code| messages::VerifyAddress {
+        link,
+        code,
+        link_valid,
+        code_valid,
     })
 }
 
 fn forgot(tx: &mut Tx, desk: Desk<'_>, errand: &Errand) -> Result<()> {
-    let login = Login::at(tx.conn, desk.tenant.id, &errand.email)?;
-    let user = match login {
-        Some(login) => User::lock(tx.conn, login.user_id)?.filter(User::is_active),
-        None => None,
-    };
-    let Some(user) = user else {
+    let Some(user) = owner(tx, &desk, &errand.email)? else {
         return desk.decoy(tx, New::of(Purpose::ResetPassword, &errand.email, errand.request));
     };
     let desk = desk.of(&user, errand);
-    reset_mail(tx, &desk, New { user: Some(user.id), ..errand.proof(Purpose::ResetPassword) })
+    let new = New { user: Some(user.id), ..errand.proof(Purpose::ResetPassword) };
+    reset_mail(tx, &desk, (new, errand.asking(Kind::Reset)))
 }
 
-pub(super) fn reset_mail(tx: &mut Tx, desk: &Desk<'_>, new: New<'_>) -> Result<()> {
+pub(super) fn reset_mail(tx: &mut Tx, desk: &Desk<'_>, new: (New<'_>, Asking)) -> Result<()> {
     let lifetimes = &desk.house.config.lifetimes;
     let (link_valid, code_valid) = (lifetimes.link, lifetimes.code);
     desk.prove(tx, new, |link, code| messages::ResetPassword { link, code, link_valid, code_valid })
@@ -209,6 +264,7 @@ fn change_email(tx: &mut Tx, desk: Desk<'_>, errand: &Errand, user: UserId) -> R
     let new = New { user: Some(user), data, ..errand.proof(Purpose::ConfirmEmail) };
     let lifetimes = &desk.house.config.lifetimes;
     let (link_valid, code_valid) = (lifetimes.link, lifetimes.code);
+    let new = (new, errand.asking(Kind::NewAddress));
     desk.prove(tx, new, |link, code| messages::ConfirmEmail { link, code, link_valid, code_valid })
 }
 

@@ -1,6 +1,6 @@
 //! Mails of this room: where their links lead, and whether one may be sent at all.
 
-use crate::base::{Email, Error, PlainToken, ProofRequestId, Result};
+use crate::base::{ClientId, Email, Error, PlainToken, ProofRequestId, Result, UserId};
 use crate::components::line::{Code, Link};
 use crate::components::mail::Message;
 use crate::components::post::{self, Letter};
@@ -8,7 +8,8 @@ use crate::components::words::Locale;
 use crate::db::tx::Tx;
 use crate::http::{Cookie, SameSite};
 use crate::identity::{House, Tenant};
-use crate::proofs::{self, New, Purpose, budget};
+use crate::proofs::budget::{self, Asking};
+use crate::proofs::{self, New, Purpose};
 
 /// Remembers in the browser of a sign-up that it was made there: its own link then needs no second password.
 pub fn sign_up_cookie(house: &House, request: ProofRequestId) -> Cookie {
@@ -48,16 +49,24 @@ impl Desk<'_> {
     pub fn prove<M: Into<Message>>(
         &self,
         tx: &mut Tx,
-        new: New<'_>,
+        (new, asking): (New<'_>, Asking),
         write: impl FnOnce(Link, Code) -> M,
     ) -> Result<()> {
         let (page, to) = (page(new.purpose), new.address.clone());
-        if !budget::spend(tx, self.house, &to)? {
+        if !budget::spend(tx, self.house, &to, asking)? {
             return self.decoy(tx, New::of(new.purpose, &to, new.request));
         }
         let minted = proofs::steps::mint(tx, self.house, new)?;
         let link = self.link(page, &minted.link)?;
         self.send(tx, &to, write(link, minted.code))
+    }
+
+    /// The way back in, for mails that nobody's typed code answers: its request is told to nobody.
+    pub fn reset_link(&self, tx: &mut Tx, to: &Email, of: (UserId, ClientId)) -> Result<Link> {
+        let new = New::of(Purpose::ResetPassword, to, self.house.random.id());
+        let new = New { user: Some(of.0), client: Some(of.1), ..new };
+        let minted = proofs::steps::mint(tx, self.house, new)?;
+        self.link(RESET, &minted.link)
     }
 
     pub fn decoy(&self, tx: &mut Tx, new: New<'_>) -> Result<()> {

@@ -11,7 +11,8 @@ use crate::db::Json;
 use crate::db::tx::{Audit, Happened, Tx};
 use crate::identity::{House, Tenant, User};
 use crate::permissions::entity::Role;
-use crate::proofs::{self, New, Purpose, budget};
+use crate::proofs::budget::{self, Asking, Kind};
+use crate::proofs::{self, New, Purpose};
 
 /// Somebody whose address is proven.
 pub struct Person<'a> {
@@ -94,7 +95,7 @@ pub fn invite_by(
         proofs::steps::mint(tx, house, New { subject, ..New::of(Purpose::Invitation, email, request) })?;
     let desk = Desk { house, tenant, locale: mails::locale(tenant, None, None) };
     let link = desk.link(mails::INVITATION, &minted.link)?;
-    if budget::spend(tx, house, email)? {
+    if budget::spend(tx, house, email, Asking::by_nobody(Kind::Invitation))? {
         let (link, link_valid) = (link.clone(), life);
         match inviter {
             Some(by) => {

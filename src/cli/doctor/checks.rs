@@ -15,6 +15,7 @@ use crate::components::config::{Loaded, MailTransport};
 use crate::components::vault::Vault;
 use crate::db::durability::{self, durability};
 use crate::db::{DbConn, is_postgres, migrate};
+use crate::http::address::is_near;
 use crate::management::entity::{canary, foreign_hashes, keys, rules};
 use crate::management::plan::compare;
 use crate::tenancy;
@@ -29,6 +30,7 @@ pub fn all(flags: &Flags) -> Vec<Finding> {
     };
     let mut findings = settings(&loaded);
     findings.extend(database(&loaded));
+    findings.extend(proxies(&loaded));
     findings.push(mail(&loaded));
     findings.extend(disk(&loaded));
     findings
@@ -236,6 +238,27 @@ fn mail(loaded: &Loaded) -> Finding {
         Ok(()) => Finding::ok("mail", format!("{host} answers and lets us in")),
         Err(words) => Finding::fail("mail", format!("{host}: {words}"), remedy),
     }
+}
+
+/// A development server takes no forwarded request at all, and a test's has no callers.
+fn proxies(loaded: &Loaded) -> Option<Finding> {
+    let (config, listen) = (&loaded.config, loaded.config.server.listen.ip());
+    if config.environment.is_local() {
+        return None;
+    }
+    let trusted: Vec<String> = config.proxies.trusted.iter().map(ToString::to_string).collect();
+    if !trusted.is_empty() {
+        return Some(Finding::ok(
+            "proxies",
+            format!("forwarded addresses count from {}", trusted.join(", ")),
+        ));
+    }
+    if is_near(listen) {
+        let words = format!("none is declared, and {listen} is reached through one only");
+        let remedy = "name it in proxies.trusted: else all its callers are one address, with one limit";
+        return Some(Finding::warn("proxies", words, remedy));
+    }
+    Some(Finding::ok("proxies", "none is declared: callers are known by the address that connects"))
 }
 
 /// Less than this, and a busy day could fill it.

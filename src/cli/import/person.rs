@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::auth::password::events::Imported;
 use crate::base::Email;
+use crate::base::shown::hides_something;
 use crate::components::hasher::accept_import;
 use crate::components::line::Line;
 use crate::components::words::Locale;
@@ -104,7 +105,7 @@ impl Row {
 fn plain(name: String) -> Result<String, Wrong> {
     let trimmed = name.trim();
     let fits = (1..=LONGEST_NAME).contains(&trimmed.chars().count());
-    if !fits || trimmed.chars().any(char::is_control) {
+    if !fits || hides_something(trimmed) {
         return Err(Wrong::new("import.name.invalid", "its name is not one line of 1 to 200 characters"));
     }
     Ok(trimmed.to_owned())

@@ -64,7 +64,10 @@ const SENTENCES: &[(&str, &str)] = &[
     ("limits.address_per_minute", "Requests from one address."),
     ("limits.tenant_per_minute", "Requests to one tenant."),
     ("limits.sign_ups_per_address_per_hour", "Sign-ups from one address."),
-    ("limits.mails_per_address_per_hour", "Mails that strangers can cause to one mail address."),
+    (
+        "limits.mails_per_address_per_hour",
+        "Mails of one kind that callers of one network (IPv6: /48) can cause to one mail address; all callers together four times as many.",
+    ),
     ("limits.mails_per_tenant_per_day", "Mails that strangers can cause in one tenant."),
     ("limits.guesses_per_address_per_minute", "Logins and codes that are tried from one address."),
     ("limits.guesses_per_tenant_per_minute", "Logins and codes that are tried in one tenant."),

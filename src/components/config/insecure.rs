@@ -44,6 +44,9 @@ const EXAMPLES: [&str; 15] = [
     "test",
 ];
 
+/// Bits that a network of proxies says at least: 10.0.0.0/8 is the widest that anybody owns.
+const NARROWEST: u8 = 8;
+
 pub fn insecure_reasons(config: &Config, around: &Surroundings<'_>) -> Vec<Reason> {
     let mut reasons = Reasons(Vec::new());
     reasons.master_key(config);
@@ -53,12 +56,14 @@ pub fn insecure_reasons(config: &Config, around: &Surroundings<'_>) -> Vec<Reaso
     match config.environment {
         Environment::Development => reasons.development(config),
         Environment::Production => {
+            reasons.proxies(config);
             reasons.origins(around.origins);
             reasons.database(config);
             reasons.mail(config);
             reasons.hashing(config);
         }
-        Environment::Test | Environment::Acceptance => {}
+        Environment::Acceptance => reasons.proxies(config),
+        Environment::Test => {}
     }
     reasons.0
 }
@@ -126,6 +131,14 @@ impl Reasons {
                 key,
                 "development listens on loopback only; set DOORWARD_ENV",
             );
+        }
+    }
+
+    /// Whoever is in a trusted network chooses the address that limits and audit go by.
+    fn proxies(&mut self, config: &Config) {
+        for network in config.proxies.trusted.iter().filter(|network| network.prefix_len() < NARROWEST) {
+            let why = format!("{network} is half the world: everybody in it could claim any address");
+            self.when(true, "proxies.trusted", why);
         }
     }
 

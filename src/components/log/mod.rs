@@ -18,7 +18,8 @@ use super::config::{Config, LogFormat};
 use super::recorder::{Recorder, Recording};
 pub use lines::{Lines, Look};
 
-const DEFAULT: &str = "info,actix_server=warn";
+/// What strangers send and no parser takes is their mistake: the framework would tell each as an error of ours.
+const DEFAULT: &str = "info,actix_server=warn,actix_http=off";
 
 /// Only the first call in a process has an effect.
 pub fn install(config: &Config, clock: &Clock, recorder: &Recorder) {

@@ -19,7 +19,18 @@ pub struct VerifyAddress {
 /// Somebody signed up with the address of an account that exists: only its owner may learn that.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AlreadyHaveAccount {
-    pub sign_in: Option<Link>,
+    /// A way in for who forgot; none where no password opens the account.
+    pub reset: Option<Link>,
+    #[serde(default)]
+    pub link_valid: Duration,
+}
+
+/// Somebody guessed at the password so often that further logins wait.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LoginsHeld {
+    pub at: Timestamp,
+    pub link: Link,
+    pub link_valid: Duration,
 }
 
 /// Somebody asked for a new password.
@@ -127,6 +138,7 @@ macro_rules! messages {
 messages! {
     "password/verify_address" => VerifyAddress,
     "password/already_have_account" => AlreadyHaveAccount,
+    "password/logins_held" => LoginsHeld,
     "password/reset_password" => ResetPassword,
     "password/password_changed" => PasswordChanged,
     "users/confirm_email" => ConfirmEmail,
@@ -144,7 +156,8 @@ impl Message {
     pub fn links(&self) -> Vec<&Link> {
         match self {
             Self::VerifyAddress(m) => vec![&m.link],
-            Self::AlreadyHaveAccount(m) => m.sign_in.iter().collect(),
+            Self::AlreadyHaveAccount(m) => m.reset.iter().collect(),
+            Self::LoginsHeld(m) => vec![&m.link],
             Self::ResetPassword(m) => vec![&m.link],
             Self::ConfirmEmail(m) => vec![&m.link],
             Self::EmailChanged(m) => vec![&m.undo],

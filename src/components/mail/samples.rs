@@ -36,7 +36,8 @@ fn with(link: &Link, code: &Code) -> Vec<Message> {
     let device = Some(Line::new("Firefox 143 on Linux"));
     vec![
         VerifyAddress { link: link(), code: code(), link_valid, code_valid }.into(),
-        AlreadyHaveAccount { sign_in: Some(link()) }.into(),
+        AlreadyHaveAccount { reset: Some(link()), link_valid }.into(),
+        LoginsHeld { at: AT, link: link(), link_valid }.into(),
         ResetPassword { link: link(), code: code(), link_valid, code_valid }.into(),
         PasswordChanged { at: AT, device: device.clone() }.into(),
         ConfirmEmail { link: link(), code: code(), link_valid, code_valid }.into(),

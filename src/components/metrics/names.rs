@@ -23,6 +23,7 @@ pub const JOB_SECONDS: &str = "doorward_job_seconds";
 pub const JOBS: &str = "doorward_jobs";
 pub const JOBS_OLDEST_DUE: &str = "doorward_jobs_oldest_due_seconds";
 pub const JOBS_UNKNOWN: &str = "doorward_jobs_unknown";
+pub const CLEANED: &str = "doorward_cleaned_rows_total";
 pub const PANICS: &str = "doorward_panics_total";
 
 /// The help texts. Counters that tell of trouble are there from the start, at nought, so that an alarm on a rise sees
@@ -52,6 +53,7 @@ pub fn describe() {
     describe_gauge!(JOBS, "Jobs by state.");
     describe_gauge!(JOBS_OLDEST_DUE, "How long the oldest job that is due has waited, in seconds.");
     describe_gauge!(JOBS_UNKNOWN, "Jobs whose name no room of this program knows.");
+    describe_counter!(CLEANED, "Rows that clean-ups took away, by table.");
     describe_counter!(PANICS, "Panics: each is a fault of this program.");
     for trouble in [PANICS, REFUSALS_LOST, HASHES_REFUSED, REFRESH_AHEAD, REFRESH_REUSE] {
         metrics::counter!(trouble).absolute(0);

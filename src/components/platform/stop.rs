@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 
 use super::node::Node;
 use super::watch::{House, State};
@@ -15,6 +15,8 @@ use super::{NotStarted, Platform};
 
 /// How long a hard stop waits for all components together.
 const HARD: Duration = Duration::from_secs(2);
+/// A signal repeated within this is the same one.
+const ECHO: Duration = Duration::from_secs(1);
 /// How often the health of the components is asked for when nobody else asks.
 const PULSE: Duration = Duration::from_secs(5);
 
@@ -67,7 +69,7 @@ impl Platform {
     async fn end(&self, deadline: Duration, signals: &mut Signals) -> Outcome {
         let reason = tokio::select! {
             outcome = self.leave() => return outcome,
-            () = signals.next() => "a second signal came",
+            () = signals.again() => "a second signal came",
             () = sleep(deadline) => "the deadline passed",
         };
         tracing::error!(reason, "hard stop");
@@ -147,6 +149,17 @@ impl Signals {
     fn listen(house: &Arc<House>) -> io::Result<Self> {
         let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         Ok(Self { terminate, interrupt, house: Arc::clone(house) })
+    }
+
+    /// A signal that is no echo of the one before: supervisors signal a process and its group, which is one wish.
+    async fn again(&mut self) {
+        let first = Instant::now();
+        loop {
+            self.next().await;
+            if first.elapsed() >= ECHO {
+                return;
+            }
+        }
     }
 
     async fn next(&mut self) {

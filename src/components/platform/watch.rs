@@ -107,7 +107,7 @@ impl Watch {
         self.0.nodes.iter().flat_map(of).collect()
     }
 
-    /// Does what a signal does: the first call stops softly, the second hard.
+    /// Does what a signal does: the first call stops softly, one that comes a second later or more stops hard.
     pub fn stop(&self) {
         self.0.asked.add_permits(1);
     }

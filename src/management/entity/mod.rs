@@ -41,6 +41,10 @@ pub struct Person {
     pub roles: Vec<String>,
     pub state: &'static str,
     pub is_home: bool,
+    #[serde(skip)]
+    pub home: TenantId,
+    /// Wrong guesses keep the right password out until then; a reset by mail, a known device and `users unlock` do not.
+    pub held_until: Option<Timestamp>,
     pub last_login_at: Option<Timestamp>,
     pub created_at: Timestamp,
 }
@@ -84,6 +88,8 @@ fn person(conn: &mut DbConn, tenant: TenantId, user: User) -> QueryResult<Person
         roles: held,
         state: if user.is_active() { "active" } else { "disabled" },
         is_home: user.tenant_id == tenant,
+        home: user.tenant_id,
+        held_until: None,
         name: user.name,
         last_login_at: user.last_login_at,
         created_at: user.created_at,

@@ -6,6 +6,7 @@ use tracing::instrument;
 use super::super::entity::{self, Person};
 use crate::base::{Email, Result, TenantId, UserId};
 use crate::db::tx::{Audit, Forget, Happened, Tx};
+use crate::guesses::steps::{held_until, pardon};
 use crate::identity::{Scope, User};
 use crate::permissions::entity::Role;
 use crate::permissions::{self, known};
@@ -22,7 +23,16 @@ crate::refusals! {
 #[instrument(name = "management.list_people", skip_all)]
 pub async fn list_people(scope: &Scope, after: Option<UserId>, limit: i64) -> Result<Vec<Person>> {
     let tenant = scope.tenant_id()?;
-    scope.read(move |conn| Ok(entity::people(conn, tenant, after, limit)?)).await
+    let (vault, now) = (scope.house.vault.clone(), scope.now());
+    scope
+        .read(move |conn| {
+            let mut page = entity::people(conn, tenant, after, limit)?;
+            for person in &mut page {
+                person.held_until = held_until(conn, &vault, (person.home, person.id), now)?;
+            }
+            Ok(page)
+        })
+        .await
 }
 
 /// Gives a role of this tenant. False when they had it.
@@ -91,6 +101,24 @@ pub async fn enable(scope: &Scope, email: Email) -> Result<bool> {
             entity::set_disabled(tx.conn, person.id, None, tx.now)?;
             changed(tx, person.id, "user.enable", "doorward.user.post.enable")?;
             Ok(true)
+        })
+        .await
+}
+
+/// Ends what wrong guesses hold, as a reset by mail would. False when nothing was counted.
+///
+/// Refuses with `management.person.unknown`.
+#[instrument(name = "management.unlock", skip_all)]
+pub async fn unlock(scope: &Scope, email: Email) -> Result<bool> {
+    let (tenant, vault) = (scope.tenant_id()?, scope.house.vault.clone());
+    scope
+        .write(move |tx| {
+            let person = person(tx, tenant, &email)?;
+            let counted = pardon(tx, &vault, person.tenant_id, person.id)?;
+            if counted {
+                tx.audit(Audit::success("user.unlock").of("user", person.id))?;
+            }
+            Ok(counted)
         })
         .await
 }

@@ -16,6 +16,7 @@ use crate::ground::{Ground, on_both};
 on_both!(
     inj_4_a_name_that_looks_like_a_template_stays_text,
     rst_11_an_invitation_is_for_the_tenant_role_and_address_of_its_row,
+    rst_11_an_invitation_of_another_tenant_is_none_here,
     rst_11_a_revoked_invitation_is_dead,
     nobody_gives_a_role_that_holds_more_than_they_do,
     a_known_person_is_linked_by_a_login_of_their_home_alone,
@@ -57,14 +58,40 @@ async fn rst_11_an_invitation_is_for_the_tenant_role_and_address_of_its_row(grou
         assert_eq!(reply.status, 422, "{member}: {}", reply.text);
     }
     let tampered = accept(&house, &a, json!({ "token": format!("{token}x"), "password": NEW })).await;
-    // Whichever door it is brought to: the row says where it leads.
-    let accepted = accept(&house, &b, json!({ "token": token, "password": NEW, "name": "New" })).await;
+    let accepted = accept(&house, &a, json!({ "token": token, "password": NEW, "name": "New" })).await;
 
     assert_eq!((tampered.status.as_u16(), accepted.status.as_u16()), (401, 200), "{}", accepted.text);
     assert_eq!(accepted.says("tenantId"), a.tenant.to_string());
     let user = house.meant(&a, "new@example.com").unwrap();
     assert_eq!((house.meant(&b, "new@example.com"), roles_of(&house, user)), (None, 1));
     assert!(house.opens(user, NEW).await);
+}
+
+async fn rst_11_an_invitation_of_another_tenant_is_none_here(ground: Ground) {
+    let house = House::start(ground).await;
+    let (a, b) = (house.app.native("a").await, house.app.native("b").await);
+    let boss = admin(&house, &a).await;
+    invite(&house, &a, &boss, "new@example.com", json!(["admin"])).await;
+    let token = token(&house.mail("new@example.com").await);
+    let foreign = [
+        b.clone(),
+        Door { client: a.client.clone(), ..b.clone() },
+        Door { host: "localhost".into(), ..b.clone() },
+    ];
+
+    for door in foreign {
+        let reply = accept(&house, &door, json!({ "token": token, "password": NEW, "name": "New" })).await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.key()),
+            (401, "authInvitation.accept.invalidToken"),
+            "{door:?}"
+        );
+    }
+    assert_eq!((house.meant(&a, "new@example.com"), house.meant(&b, "new@example.com")), (None, None));
+
+    let nowhere = Door { host: "localhost".into(), ..a.clone() };
+    let accepted = accept(&house, &nowhere, json!({ "token": token, "password": NEW, "name": "New" })).await;
+    assert_eq!(accepted.says("tenantId"), a.tenant.to_string(), "{}", accepted.text);
 }
 
 async fn rst_11_a_revoked_invitation_is_dead(ground: Ground) {

@@ -2,7 +2,10 @@
 
 mod address;
 mod guesses;
+mod held;
 mod invitation;
+mod mails;
+mod names;
 mod pages;
 mod passwords;
 mod purposes;

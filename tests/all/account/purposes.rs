@@ -10,6 +10,7 @@ use crate::ground::{Ground, on_both};
 
 on_both!(
     rst_4_a_proof_opens_its_own_door_and_none_of_the_others,
+    ten_3_a_proof_of_another_tenant_opens_nothing_here_and_is_not_used_up,
     rst_4_a_typed_code_opens_its_own_door_and_none_of_the_others,
     race_2_fifty_at_once_use_a_login_code_up_once,
     race_2_fifty_at_once_use_any_proof_up_once,
@@ -76,6 +77,20 @@ async fn rst_4_a_proof_opens_its_own_door_and_none_of_the_others(ground: Ground)
     for (own, token) in KINDS.iter().zip(&tokens) {
         let reply = present(&house, &door, own, token).await;
         assert_eq!(reply.status, 200, "a proof of {own}: {}", reply.text);
+    }
+}
+
+async fn ten_3_a_proof_of_another_tenant_opens_nothing_here_and_is_not_used_up(ground: Ground) {
+    let house = House::start(ground).await;
+    let (door, other) = (house.app.native("a").await, house.app.native("b").await);
+    let tokens = one_of_each(&house, &door).await;
+
+    for (kind, token) in KINDS.iter().zip(&tokens) {
+        let foreign = present(&house, &other, kind, token).await;
+        assert_eq!(foreign.status, 401, "{kind}: {}", foreign.text);
+    }
+    for (kind, token) in KINDS.iter().zip(&tokens) {
+        assert_eq!(present(&house, &door, kind, token).await.status, 200, "{kind}");
     }
 }
 

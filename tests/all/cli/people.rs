@@ -78,6 +78,7 @@ async fn somebody_is_disabled_and_let_in_again(ground: Ground) {
 
     let disabled = users("disable", "a");
     let listed = installation.run(&["users", "list", "--tenant", "a", "--json"]);
+    assert_eq!(users("unlock", "a").out, "nothing to do: no guess was counted\n");
     let (again, enabled) = (users("disable", "a"), users("enable", "a"));
 
     assert_eq!(disabled.out, "ada@example.com is disabled, their sessions are ended\n", "{disabled:?}");

@@ -51,8 +51,12 @@ async fn shut_1_a_second_signal_ends_hard_at_once(ground: Ground) {
     let _wire = in_flight(&running);
 
     running.signal(libc::SIGTERM);
+    // `timeout` and some supervisors signal twice at once: that is one wish to stop.
+    running.signal(libc::SIGTERM);
     running.until("/health/live", None).await;
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
     let began = Instant::now();
+    assert!(running.child.try_wait().unwrap().is_none(), "an echo of the first signal stopped it hard");
     running.signal(libc::SIGTERM);
     let (code, _) = running.ended().await;
 

@@ -6,6 +6,7 @@ mod guesses;
 mod kill;
 mod layer;
 mod ledger;
+mod lost;
 mod migrators;
 mod samples;
 mod timing;

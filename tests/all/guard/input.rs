@@ -2,7 +2,7 @@
 
 use doorward::identity::{Access, Route};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::filling::{Form, call};
 use crate::ground::Ground;
@@ -11,6 +11,7 @@ use crate::ground::on_both;
 use crate::ground::people::Holder;
 
 on_both!(
+    what_is_wrong_is_told_in_words_of_json,
     inj_1_metacharacters_in_every_member_of_every_route_stay_text,
     inj_1_metacharacters_in_headers_and_paths_stay_text,
     inj_2_a_body_without_end_is_cut_off,
@@ -119,6 +120,42 @@ async fn inj_1_metacharacters_in_headers_and_paths_stay_text(ground: Ground) {
     for (query, status) in [("%00", 400), ("a=%ff", 400), ("a=%c0%af", 400), ("a=1&a=2", 400), ("%", 422)] {
         let reply = app.get_as(&door, &holder.access, &format!("/session/list?{query}")).await;
         assert_eq!(reply.status, status, "{query}");
+    }
+}
+
+async fn what_is_wrong_is_told_in_words_of_json(ground: Ground) {
+    let (app, door, holder) = ready(ground).await;
+    let login = |device: Value| json!({ "email": "a@a.example", "password": "x", "device": device });
+    let wrong = [
+        ("/auth/password-based/login", login(json!(5)), "$.device", "Send an object."),
+        ("/auth/list-users", json!({ "limit": "x" }), "$.limit", "Send a whole number."),
+        ("/auth/list-users", json!({ "limit": 300 }), "$.limit", "This number is too small or too large."),
+        ("/auth/list-users", json!({ "search": 1 }), "$.search", "Send an object."),
+        ("/auth/list-users", json!({ "search": { "name": [] } }), "$.search.name", "Send text."),
+        (
+            "/auth/list-users",
+            json!({ "filters": { "passwordLoginExists": 1 } }),
+            "$.filters.passwordLoginExists",
+            "Send true or false.",
+        ),
+        (
+            "/api/v1/auth/invitation",
+            json!({ "email": "b@a.example", "roles": {} }),
+            "$.roles",
+            "Send a list.",
+        ),
+        (
+            "/api/v1/auth/invitation/revoke",
+            json!({ "invitationId": "7" }),
+            "$.invitationId",
+            "This is not an id of ours.",
+        ),
+    ];
+
+    for (path, body, member, words) in wrong {
+        let reply = app.post_as(&door, &holder.access, path, body).await;
+        assert_eq!(reply.status, 422, "{path}: {}", reply.text);
+        assert_eq!(reply.json["errors"][member]["detail"], words, "{path}: {}", reply.text);
     }
 }
 

@@ -12,6 +12,9 @@ use crate::ground::spawned::free_address;
 on_both!(
     lim_1_an_address_has_one_budget_whatever_it_says_of_itself,
     lim_1_a_network_of_ipv6_is_one_caller,
+    lim_1_a_site_of_ipv6_has_a_wider_budget_for_all_its_networks,
+    lim_1_a_path_that_is_none_spends_from_the_address_and_is_told_summed,
+    bf_8_a_proxy_that_nobody_declared_is_told_of_once_an_hour,
     lim_2_many_spoofed_addresses_cost_nobody_else,
     lim_3_names_of_any_length_are_refused_before_they_are_remembered,
     lim_3_made_up_names_take_no_more_room_than_there_is,
@@ -64,6 +67,49 @@ async fn lim_1_a_network_of_ipv6_is_one_caller(ground: Ground) {
     assert_eq!(from(&app, &door, Method::GET, "2001:db8:1:2:ffff::9").await.status, 429);
     assert_eq!(from(&app, &door, Method::OPTIONS, "2001:db8:1:2:ffff::9").await.status, 429);
     assert_eq!(from(&app, &door, Method::GET, "2001:db8:1:3::1").await.status, 200);
+}
+
+async fn lim_1_a_site_of_ipv6_has_a_wider_budget_for_all_its_networks(ground: Ground) {
+    let (app, door) = limited(ground, true).await;
+    let mut statuses = Vec::new();
+    for subnet in 0..70 {
+        statuses
+            .push(from(&app, &door, Method::GET, &format!("2001:db8:7:{subnet:x}::1")).await.status.as_u16());
+    }
+
+    let elsewhere = from(&app, &door, Method::GET, "2001:db8:8::1").await;
+
+    assert_eq!((statuses[..64].to_vec(), statuses[64..].to_vec()), (vec![200; 64], vec![429; 6]));
+    assert_eq!(elsewhere.status, 200);
+}
+
+async fn lim_1_a_path_that_is_none_spends_from_the_address_and_is_told_summed(ground: Ground) {
+    let (app, door) = limited(ground, false).await;
+    let flood = app.running.house.flood.clone();
+    let due = |what| flood.due(what, app.clock.now(), std::time::Duration::from_secs(1));
+
+    let mut statuses = Vec::new();
+    for at in 0..12 {
+        statuses.push(app.get(&door, &format!("/nothing/{at}")).await.status.as_u16());
+    }
+    app.advance(1);
+
+    assert_eq!(statuses, [[404; 8].as_slice(), &[429; 4]].concat());
+    // One line was written for each; the others wait to be summed, with this one.
+    assert_eq!((due("router.nowhere"), due("server.internal.rateLimit")), (Some(8), Some(4)));
+}
+
+async fn bf_8_a_proxy_that_nobody_declared_is_told_of_once_an_hour(ground: Ground) {
+    let (app, door) = limited(ground, false).await;
+    let flood = app.running.house.flood.clone();
+    let due = || flood.due("undeclaredProxy", app.clock.now(), std::time::Duration::from_secs(3600));
+
+    app.get(&door, "/multitenant/current").await;
+    from(&app, &door, Method::GET, "198.51.100.1").await;
+    let within = due();
+    app.advance(3600);
+
+    assert_eq!((within, due()), (None, Some(2)));
 }
 
 async fn lim_2_many_spoofed_addresses_cost_nobody_else(ground: Ground) {
@@ -195,7 +241,8 @@ async fn lim_5_one_byte_more_than_the_limit_is_too_much(ground: Ground) {
     let path = "/multitenant/current?";
     let asked = |length: usize| format!("{path}{}", "x".repeat(length - path.len()));
     assert_eq!(app.get(&door, &asked(8192)).await.status, 422);
-    assert_eq!(app.get(&door, &asked(8193)).await.status, 413);
+    let long = app.get(&door, &asked(8193)).await;
+    assert_eq!((long.status.as_u16(), long.key()), (414, "error.server.urlTooLong"));
 
     let headed = |length: usize| {
         let request = app.request(&door, Method::GET, "/multitenant/current");

@@ -1,5 +1,6 @@
 //! Attacks on the gate, tokens, sessions, limits and the wire, named by their ids.
 
+mod development;
 pub mod filling;
 mod headers;
 mod input;

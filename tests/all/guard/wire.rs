@@ -11,6 +11,8 @@ use crate::ground::on_both;
 
 on_both!(
     inj_12_what_has_two_readings_is_refused_and_the_connection_closed,
+    lim_5_a_body_that_is_announced_too_large_is_not_waited_for,
+    lim_5_a_body_that_stalls_is_told_so,
     inj_12_a_plain_request_on_the_same_socket_is_answered_once,
 );
 
@@ -27,6 +29,35 @@ async fn said(app: &App, bytes: &[u8]) -> (String, bool) {
             Err(_) => return (String::from_utf8_lossy(&back).into_owned(), false),
         }
     }
+}
+
+fn logout(length: usize) -> String {
+    let head = "POST /auth/logout HTTP/1.1\r\nHost: a.localhost\r\nDoorward-Client: a-app\r\n";
+    format!("{head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n")
+}
+
+async fn lim_5_a_body_that_is_announced_too_large_is_not_waited_for(ground: Ground) {
+    let app = App::start(ground).await;
+
+    let (answer, closed) = said(&app, logout(9_999_999).as_bytes()).await;
+
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("error.server.maxFieldSize"), "{answer}");
+    assert!(closed);
+}
+
+async fn lim_5_a_body_that_stalls_is_told_so(ground: Ground) {
+    let app = App::start(ground).await;
+    let mut stream = TcpStream::connect(app.running.address.unwrap()).await.unwrap();
+    stream.write_all(format!("{}{{", logout(20)).as_bytes()).await.unwrap();
+
+    let mut answer = String::new();
+    let read = stream.read_to_string(&mut answer);
+    tokio::time::timeout(Duration::from_secs(40), read).await.unwrap().unwrap();
+
+    assert!(
+        answer.starts_with("HTTP/1.1 408 ") && answer.contains("error.server.requestTimeout"),
+        "{answer}"
+    );
 }
 
 const SMUGGLED: &str = "GET /multitenant/current HTTP/1.1\r\nHost: b.localhost\r\n\r\n";

@@ -16,6 +16,7 @@ use crate::components::line::Line;
 use crate::components::mail::messages;
 use crate::db::tx::{Audit, Forget, Happened, Tx};
 use crate::identity::{House, Live, Scope, Tenant, User};
+use crate::proofs::budget::{Asking, Kind};
 use crate::proofs::steps::{kill_all, mint};
 use crate::proofs::{New, Presented, Proof, Purpose};
 use crate::users::presence::{self, Account, Shown};
@@ -117,7 +118,7 @@ fn take_back(tx: &mut Tx, (house, tenant): (&House, &Tenant), proof: &Proof) -> 
     let desk = Desk { house, tenant, locale: mails::locale(tenant, person.locale.as_deref(), None) };
     let request = house.random.id();
     let reset = New { user: Some(person.id), ..New::of(Purpose::ResetPassword, &old, request) };
-    reset_mail(tx, &desk, reset)?;
+    reset_mail(tx, &desk, (reset, Asking::by_nobody(Kind::Undone)))?;
     tx.audit(Audit::success("account.undo_email").of("user", person.id))?;
     tx.throw(Happened::new("doorward.user.post.undoEmail", "user", person.id))?;
     Ok(Some(()))

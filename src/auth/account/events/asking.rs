@@ -8,7 +8,8 @@ use crate::auth::account::jobs::{self, Errand, What};
 use crate::auth::account::policy;
 use crate::base::{Email, NewPassword, ProofRequestId, Result, SignUpId};
 use crate::components::config::MailTransport;
-use crate::components::limiter::network;
+use crate::components::limiter::Site;
+use crate::components::limits;
 use crate::identity::{Scope, SignUp};
 
 pub struct NewAccount {
@@ -29,7 +30,7 @@ pub async fn sign_up(scope: &Scope, new: NewAccount) -> Result<ProofRequestId> {
     if tenant.settings.0.sign_up != SignUp::Open {
         return Err(SIGN_UP_CLOSED.error());
     }
-    scope.house.limiter.spend("sign-up", &network(scope.incoming.address), 1)?;
+    scope.house.limiter.spend_at(limits::SIGN_UPS, &[], scope.incoming.address)?;
     policy::check(tenant, &new.password, &[new.email.as_str(), new.name.as_deref().unwrap_or_default()])?;
     let onward = policy::onward(scope.app()?, new.onward.as_deref())?;
     let password_hash = scope.house.hasher.hash(Some(tenant.id), new.password.as_password()).await?;
@@ -70,7 +71,8 @@ pub(super) async fn ask(
     };
     let client = scope.app()?.client.id;
     let accept_language = scope.incoming.accept_language.clone();
-    let errand = Errand { email, request, client, accept_language, onward, what };
+    let site = Some(Site::of(scope.incoming.address));
+    let errand = Errand { email, request, client, site, accept_language, onward, what };
     let house = scope.house.clone();
     scope.write(move |tx| jobs::enqueue(tx, &house, &errand)).await?;
     Ok(request)

@@ -131,12 +131,20 @@ pub async fn accept_invitation(scope: &Scope, given: Acceptance) -> Result<Tenan
     joined.await?.ok_or_else(|| INVALID_INVITATION.because("proof"))
 }
 
-/// The proof names the tenant; the caller's own words about it count nothing.
+/// The proof names the tenant. Whoever addresses another one, by its host or its client, brings a foreign proof; a
+/// person's session is their home's, and speaks for them wherever they are invited.
 #[instrument(name = "account.at_its_tenant", skip_all)]
 pub async fn at_its_tenant(scope: &Scope, token: &PlainToken) -> Result<(Scope, Proof)> {
     let (token, now) = (token.hash(), scope.now());
     let proof = scope.read(move |conn| Ok(Proof::peek(conn, Purpose::Invitation, &token, now)?)).await?;
     let proof = proof.ok_or_else(|| INVALID_INVITATION.because("proof"))?;
+    if !matches!(scope.who, Who::Session(_)) {
+        let at_host = scope.house.tenant_at(&scope.incoming.host).await?;
+        let addressed = [at_host, scope.tenant.as_ref().map(|tenant| tenant.id)];
+        if addressed.into_iter().flatten().any(|tenant| tenant != proof.tenant_id) {
+            return Err(INVALID_INVITATION.because("anotherTenant"));
+        }
+    }
     let tenant = scope.house.tenant(proof.tenant_id).await?.filter(|tenant| tenant.is_open());
     let tenant = tenant.ok_or_else(|| INVALID_INVITATION.because("tenant"))?;
     let app = scope.house.default_app(tenant.id).await?;

@@ -40,9 +40,12 @@ async fn address_of(scope: &Scope, presented: &Presented) -> Result<String> {
         Presented::Code(typed) => return Ok(typed.address.as_str().to_string()),
         Presented::Link(token) => token.hash(),
     };
-    let now = scope.now();
+    let (now, tenant) = (scope.now(), scope.tenant_id()?);
     let proof = scope.read(move |conn| Ok(Proof::peek(conn, Purpose::ResetPassword, &token, now)?)).await?;
-    proof.map(|proof| proof.address).ok_or_else(|| INVALID_RESET_TOKEN.because("proof"))
+    proof
+        .filter(|proof| proof.tenant_id == tenant)
+        .map(|proof| proof.address)
+        .ok_or_else(|| INVALID_RESET_TOKEN.because("proof"))
 }
 
 fn set(

@@ -53,7 +53,9 @@ pub async fn carry_over(scope: &Scope, people: Vec<Imported>) -> Result<Vec<Outc
 #[instrument(name = "password.known_among", skip_all)]
 pub async fn known_among(scope: &Scope, addresses: Vec<String>) -> Result<BTreeMap<String, Timestamp>> {
     let tenant = scope.tenant_id()?;
-    scope.read(move |conn| Ok(entity::named_among(conn, tenant, addresses)?.into_iter().collect())).await
+    scope
+        .read(move |conn| Ok(entity::named_among(conn, tenant, addresses.clone())?.into_iter().collect()))
+        .await
 }
 
 async fn admit_all(scope: &Scope, people: &[Imported]) -> Result<Vec<Outcome>> {

@@ -9,7 +9,7 @@ use crate::auth::password::steps::{self, Entry};
 use crate::base::{Email, Error, Password, PlainToken, Result, UserId};
 use crate::components::hasher::Verdict;
 use crate::db::tx::Audit;
-use crate::guesses::{self, Attempt, Counted, KnownDevice};
+use crate::guesses::{self, Attempt, Counted, Held, KnownDevice};
 use crate::http::Cookie;
 use crate::identity::Scope;
 use crate::sessions::answers::TokenPair;
@@ -42,7 +42,10 @@ pub async fn login(scope: &Scope, login: Login) -> Result<(TokenPair, Vec<Cookie
     let usable = candidate.filter(|candidate| candidate.is_accepted_at(&tenant));
     let verdict = verify(scope, &login.password, usable.as_ref(), &counted).await?;
     let Counted::Open(attempt) = counted else { return Err(WRONG_LOGIN.because("blocked")) };
-    let seen = judge(scope, usable, verdict, &attempt).await?;
+    // A known device's own counter holds that device alone.
+    let begins =
+        if attempt.begins_hold && known.is_none() { Some(Held::at(scope, login.email)?) } else { None };
+    let seen = judge(scope, usable, (verdict, begins), &attempt).await?;
     let entry =
         Entry { device: login.device, counters: attempt.counters.clone(), ..Entry::new(scope, seen, known)? };
     let fresh =
@@ -98,20 +101,20 @@ async fn hold(scope: &Scope, verdict: &Verdict) -> Result<()> {
 async fn judge(
     scope: &Scope,
     candidate: Option<Candidate>,
-    verdict: Verdict,
+    (verdict, begins): (Verdict, Option<Held>),
     attempt: &Attempt,
 ) -> Result<Candidate> {
-    let Some(candidate) = candidate else { return refuse(scope, None, "unknown").await };
-    let user = Some(candidate.user.id);
-    if candidate.hash().is_none() {
-        return refuse(scope, user, "noPassword").await;
-    }
-    if !verdict.matches {
-        return refuse(scope, user, "wrongPassword").await;
-    }
-    if !candidate.user.is_active() {
-        return refuse(scope, user, "disabled").await;
-    }
+    let user = candidate.as_ref().map(|candidate| candidate.user.id);
+    let reason = match &candidate {
+        None => Some("unknown"),
+        Some(candidate) if candidate.hash().is_none() => Some("noPassword"),
+        Some(_) if !verdict.matches => Some("wrongPassword"),
+        Some(candidate) if !candidate.user.is_active() => Some("disabled"),
+        Some(_) => None,
+    };
+    let (Some(candidate), None) = (candidate, reason) else {
+        return refuse(scope, (user, reason.unwrap_or("unknown")), begins).await;
+    };
     if candidate.login.as_ref().is_some_and(|login| login.verified_at.is_none()) {
         let (counters, user) = (attempt.counters.clone(), candidate.user.id);
         let write = scope.write(move |tx| {
@@ -124,13 +127,19 @@ async fn judge(
     Ok(candidate)
 }
 
-async fn refuse<T>(scope: &Scope, user: Option<UserId>, reason: &'static str) -> Result<T> {
+async fn refuse<T>(
+    scope: &Scope,
+    (user, reason): (Option<UserId>, &'static str),
+    begins: Option<Held>,
+) -> Result<T> {
+    let house = scope.house.clone();
     let write = scope.write(move |tx| {
         let audit = Audit::refused("password.login", reason);
         tx.audit(match user {
             Some(user) => audit.of("user", user),
             None => audit,
-        })
+        })?;
+        begins.as_ref().map_or(Ok(()), |held| guesses::hold::begin(tx, &house.vault, held, user))
     });
     write.await?;
     Err(WRONG_LOGIN.because(reason))

@@ -122,6 +122,14 @@ fn permissive_origins_are_refused_in_production() {
 }
 
 #[test]
+fn a_network_of_proxies_that_is_half_the_world_is_refused() {
+    for network in ["0.0.0.0/0", "::/0", "128.0.0.0/1", "10.0.0.0/7"] {
+        assert_eq!(blamed(&[("DOORWARD_PROXIES__TRUSTED", network)]), ["proxies.trusted"], "{network}");
+    }
+    assert!(blamed(&[("DOORWARD_PROXIES__TRUSTED", "10.0.0.0/8,172.16.0.0/12,fd00::/8")]).is_empty());
+}
+
+#[test]
 fn a_secret_file_that_others_may_read_is_refused_in_every_environment() {
     let base = tempfile::tempdir().unwrap();
     let path = base.path().join("key");

@@ -63,13 +63,30 @@ async fn a_deadline_that_passes_ends_the_drain_and_stops_hard() {
 #[tokio::test]
 async fn a_second_signal_stops_hard() {
     let log = Log::default();
-    let web = toy::<1, ()>("web", &log).in_trouble("drain", Trouble::Hang);
+    let web = toy::<1, ()>("web", &log);
+    let platform = builder().pausing(Duration::from_secs(30)).required(web).build().unwrap();
+
+    let watch = platform.watch();
+    let running = tokio::spawn(async move { platform.run_until_signal(Duration::from_secs(60)).await });
+    until(|| watch.is_ready()).await;
+    watch.stop();
+    until(|| !watch.is_ready()).await;
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    watch.stop();
+
+    assert_eq!(running.await.unwrap().unwrap(), Outcome::Hard("a second signal came"));
+    assert_eq!(log.of("stop"), ["web"]);
+}
+
+#[tokio::test]
+async fn a_signal_that_comes_twice_at_once_is_one_signal() {
+    let log = Log::default();
+    let web = toy::<1, ()>("web", &log).in_trouble("drain", Trouble::Slow);
     let platform = builder().required(web).build().unwrap();
 
     let outcome = begun_then_asked(platform, 2, Duration::from_secs(60)).await;
 
-    assert_eq!(outcome, Outcome::Hard("a second signal came"));
-    assert_eq!(log.of("stop"), ["web"]);
+    assert_eq!(outcome, Outcome::Clean);
 }
 
 #[tokio::test]
