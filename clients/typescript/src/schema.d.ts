@@ -1463,6 +1463,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `validator.error` */
             422: {
                 headers: {
@@ -1550,6 +1559,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1653,6 +1671,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `validator.error` */
             422: {
                 headers: {
@@ -1749,6 +1776,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `validator.error` */
             422: {
                 headers: {
@@ -1838,6 +1874,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1947,6 +1992,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `validator.error` */
             422: {
                 headers: {
@@ -2032,6 +2086,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -2043,6 +2106,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2156,6 +2228,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `validator.error` */
             422: {
                 headers: {
@@ -2253,6 +2334,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -2264,6 +2354,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2383,6 +2482,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -2394,6 +2502,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2513,6 +2630,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -2524,6 +2650,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2646,6 +2781,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -2657,6 +2801,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2764,6 +2917,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -2775,6 +2937,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2885,6 +3056,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `validator.error` */
             422: {
                 headers: {
@@ -2981,6 +3161,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -2992,6 +3181,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3102,6 +3300,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `validator.error` */
             422: {
                 headers: {
@@ -3205,6 +3412,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -3216,6 +3432,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3326,6 +3551,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -3337,6 +3571,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3447,6 +3690,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -3458,6 +3710,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3566,6 +3827,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -3577,6 +3847,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3707,6 +3986,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -3718,6 +4006,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3819,6 +4116,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -3830,6 +4136,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3938,6 +4253,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -3949,6 +4273,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4069,6 +4402,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -4080,6 +4422,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4191,6 +4542,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -4202,6 +4562,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4318,6 +4687,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -4329,6 +4707,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4441,6 +4828,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -4452,6 +4848,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4564,6 +4969,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -4575,6 +4989,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4707,6 +5130,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -4718,6 +5150,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4830,6 +5271,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -4841,6 +5291,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4962,6 +5421,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -4973,6 +5441,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5094,6 +5571,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `validator.error` */
             422: {
                 headers: {
@@ -5190,6 +5676,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `auth.user.noPasswordLogin`, `error.server.conflict` */
             409: {
                 headers: {
@@ -5201,6 +5696,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5324,6 +5828,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `auth.setUserActive.lastAdmin`, `error.server.conflict` */
             409: {
                 headers: {
@@ -5335,6 +5848,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5462,6 +5984,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -5473,6 +6004,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5580,6 +6120,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `validator.error` */
             422: {
                 headers: {
@@ -5667,6 +6216,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5777,6 +6335,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -5788,6 +6355,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5889,6 +6465,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -5900,6 +6485,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6017,6 +6611,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -6028,6 +6631,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6148,6 +6760,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `authSession.switchTenant.noClient`, `error.server.conflict` */
             409: {
                 headers: {
@@ -6159,6 +6780,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6269,6 +6899,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `validator.error` */
             422: {
                 headers: {
@@ -6364,6 +7003,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `error.server.conflict` */
             409: {
                 headers: {
@@ -6375,6 +7023,15 @@ export interface operations {
             };
             /** @description `error.server.maxFieldSize` */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };
