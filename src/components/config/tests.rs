@@ -169,7 +169,8 @@ fn values_that_contradict_each_other_are_refused() {
 
 #[test]
 fn outside_development_and_test_a_public_url_is_required() {
-    assert_eq!(refused_file("environment = 'acceptance'"), ["server.public_url"]);
+    let silent = "environment = 'acceptance'\n[mail]\ntransport = 'none'";
+    assert_eq!(refused_file(silent), ["server.public_url"]);
     assert_eq!(refused_file("[server]\npublic_url = 'door.example.nl'"), ["server.public_url"]);
     assert_eq!(refused_file("[server]\npublic_url = 'https://a.nl?b'"), ["server.public_url"]);
 }

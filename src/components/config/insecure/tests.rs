@@ -112,6 +112,7 @@ fn permissive_origins_are_refused_in_production() {
     let mut config = Config::defaults(Environment::Production);
     config.keys.master = Some("Zk1v0yTqX3mWJr8sNcA5dPeL7hUbG2oKi9fQxYw4VtE=".into());
     config.mail.transport = MailTransport::None;
+    config.server.public_url = Some("https://login.example.nl".into());
     let refused = |origin: &str| {
         let around = Surroundings { origins: &[origin.to_owned()], ..Surroundings::default() };
         insecure_reasons(&config, &around).len()
