@@ -1,8 +1,9 @@
 //! A database with people and sessions in it, and a server on it.
 
+use std::io::Read;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
@@ -27,8 +28,12 @@ use super::process::{Server, free};
 const PEOPLE: usize = 200;
 pub const SESSIONS: usize = 6000;
 const PASSWORD: &str = "violet-kettle-orbit-47-lantern";
-/// Base64 of 32 bytes that are no one's secret.
-const KEY: [u8; 32] = *b"a bench is nobody's secret house";
+/// Drawn anew for each run: the server refuses a key that anybody could have typed.
+static KEY: LazyLock<[u8; 32]> = LazyLock::new(|| {
+    let mut key = [0; 32];
+    std::fs::File::open("/dev/urandom").unwrap().read_exact(&mut key).unwrap();
+    key
+});
 
 pub struct Town {
     pub server: Server,
@@ -89,7 +94,7 @@ impl Town {
 fn serve(url: &str, folder: &Path) -> Server {
     let address = free();
     let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
-    let key = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, KEY);
+    let key = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, *KEY);
     command.current_dir(folder).env_clear().envs([
         ("DOORWARD_ENV", "test"),
         ("DATABASE_URL", url),
@@ -100,7 +105,10 @@ fn serve(url: &str, folder: &Path) -> Server {
         ("DOORWARD_LIFETIMES__REFRESH_GRACE", "1"),
     ]);
     command.args(["--listen", &address.to_string(), "--metrics-listen", &free().to_string()]);
+    let log = folder.join("log");
+    command.stderr(std::fs::File::create(&log).unwrap());
     Server::spawn(command, address, "/health/ready")
+        .unwrap_or_else(|| panic!("the server does not answer: {}", std::fs::read_to_string(log).unwrap()))
 }
 
 fn get(path: &str, token: &str) -> Vec<u8> {
