@@ -78,7 +78,8 @@ pub async fn drive(server: &Server, plan: &Plan, round: usize, connections: usiz
     let (server_cpu, driver_cpu) = (server.cpu() - cpu, cpu_of(std::process::id()) - own);
     let (busy, all) = (machine_cpu().0 - busy, machine_cpu().1 - all);
     Run {
-        per_second: taken.len() as f64 / lasted,
+        // A refusal is no service.
+        per_second: taken.len().saturating_sub(failed.get()) as f64 / lasted,
         median_ms: millis(0.5),
         p99_ms: millis(0.99),
         cpu_us: server_cpu * 1e6 / taken.len().max(1) as f64,

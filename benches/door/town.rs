@@ -102,6 +102,8 @@ fn serve(url: &str, folder: &Path) -> Server {
         ("DOORWARD_LOG__FORMAT", "json"),
         ("DOORWARD_LIMITS__ADDRESS_PER_MINUTE", "4000000000"),
         ("DOORWARD_LIMITS__TENANT_PER_MINUTE", "4000000000"),
+        ("DOORWARD_LIMITS__GUESSES_PER_ADDRESS_PER_MINUTE", "4000000000"),
+        ("DOORWARD_LIMITS__GUESSES_PER_TENANT_PER_MINUTE", "4000000000"),
         ("DOORWARD_LIFETIMES__REFRESH_GRACE", "1"),
     ]);
     command.args(["--listen", &address.to_string(), "--metrics-listen", &free().to_string()]);
