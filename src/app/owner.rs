@@ -5,7 +5,7 @@ use tracing::instrument;
 use crate::auth::account::steps;
 use crate::base::{Email, Result};
 use crate::identity::Scope;
-use crate::management::events::people::UNKNOWN_ROLE;
+use crate::management::events::people::role_of;
 use crate::permissions::entity::{Role, holders};
 use crate::permissions::known;
 
@@ -17,7 +17,7 @@ pub async fn invite(scope: &Scope, email: Email, role: String) -> Result<String>
     let (house, tenant) = (scope.house.clone(), scope.tenant()?.clone());
     scope
         .write(move |tx| {
-            let role = Role::named(tx.conn, tenant.id, &role)?.ok_or_else(|| UNKNOWN_ROLE.error())?;
+            let role = role_of(tx, tenant.id, &role)?;
             let invited = steps::invite(tx, &house, (&tenant, &email), &[role])?;
             Ok(invited.link.expose().to_owned())
         })

@@ -27,6 +27,16 @@ impl Role {
             .optional()
     }
 
+    /// Those a tenant has, for whoever named none of them.
+    pub fn identifiers(conn: &mut DbConn, tenant: TenantId) -> QueryResult<Vec<String>> {
+        roles::table
+            .filter(roles::tenant_id.eq(tenant))
+            .order(roles::identifier)
+            .limit(20)
+            .select(roles::identifier)
+            .load(conn)
+    }
+
     pub fn find(conn: &mut DbConn, tenant: TenantId, id: RoleId) -> QueryResult<Option<Self>> {
         roles::table
             .find(id)

@@ -201,11 +201,14 @@ fn owner(tx: &mut Tx, desk: &Desk<'_>, email: &Email) -> Result<Option<User>> {
 /// The name that came with the sign-up stands in no mail: it would make us carry a stranger's words (LIM-6).
 fn verify(tx: &mut Tx, desk: &Desk<'_>, errand: &Errand, row: &SignUpRow) -> Result<()> {
     let subject = Some(RecordId::of(row.id.0));
-    let lifetimes = &desk.house.config.lifetimes;
-    let (link_valid, code_valid) = (lifetimes.link, lifetimes.code);
     let locale = mails::locale(desk.tenant, row.locale.as_deref(), errand.accept_language.as_deref());
     let desk = Desk { locale, ..*desk };
-    let new = New { subject, ..errand.proof(Purpose::VerifyAddress) };
+    mail_proof(tx, &desk, errand, New { subject, ..errand.proof(Purpose::VerifyAddress) })
+}
+
+fn mail_proof(tx: &mut Tx, desk: &Desk<'_>, errand: &Errand, new: New<'_>) -> Result<()> {
+    let lifetimes = &desk.house.config.lifetimes;
+    let (link_valid, code_valid) = (lifetimes.link, lifetimes.code);
     desk.prove(tx, (new, errand.asking(Kind::Verify)), |link, code| messages::VerifyAddress {
         link,
         code,
@@ -223,16 +226,8 @@ fn resend(tx: &mut Tx, desk: &Desk<'_>, errand: &Errand, meant: Option<SignUpId>
     let Some(login) = unverified else {
         return desk.decoy(tx, New::of(Purpose::VerifyAddress, email, errand.request));
     };
-    let lifetimes = &desk.house.config.lifetimes;
-    let (link_valid, code_valid) = (lifetimes.link, lifetimes.code);
     let user = Some(login.user_id);
-    let new = New { user, ..errand.proof(Purpose::VerifyAddress) };
-    desk.prove(tx, (new, errand.asking(Kind::Verify)), |link, code| messages::VerifyAddress {
-        link,
-        code,
-        link_valid,
-        code_valid,
-    })
+    mail_proof(tx, desk, errand, New { user, ..errand.proof(Purpose::VerifyAddress) })
 }
 
 fn forgot(tx: &mut Tx, desk: Desk<'_>, errand: &Errand) -> Result<()> {

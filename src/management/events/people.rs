@@ -135,8 +135,12 @@ fn at_home(tx: &mut Tx, tenant: TenantId, email: &Email) -> Result<User> {
     if person.tenant_id == tenant { Ok(person) } else { Err(NOT_HOME.error()) }
 }
 
-fn role_of(tx: &mut Tx, tenant: TenantId, role: &str) -> Result<Role> {
-    Role::named(tx.conn, tenant, role)?.ok_or_else(|| UNKNOWN_ROLE.error())
+pub fn role_of(tx: &mut Tx, tenant: TenantId, role: &str) -> Result<Role> {
+    if let Some(role) = Role::named(tx.conn, tenant, role)? {
+        return Ok(role);
+    }
+    let known = Role::identifiers(tx.conn, tenant)?.join(", ");
+    Err(UNKNOWN_ROLE.saying(format!("This tenant has no such role. It has: {known}.")))
 }
 
 fn changed(tx: &mut Tx, user: UserId, action: &'static str, trigger: &'static str) -> Result<()> {

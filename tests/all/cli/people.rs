@@ -68,7 +68,7 @@ async fn a_role_is_granted_and_taken_but_not_from_the_last_admin(ground: Ground)
         listed.out
     );
     assert!(users(&["grant", "eve@example.com", "admin"]).err.contains("Nobody logs in with this address"));
-    assert!(users(&["grant", "bob@example.com", "king"]).err.contains("no such role"));
+    assert!(users(&["grant", "bob@example.com", "king"]).err.contains("no such role. It has: admin."));
 }
 
 async fn somebody_is_disabled_and_let_in_again(ground: Ground) {

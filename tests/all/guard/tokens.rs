@@ -1,7 +1,5 @@
 //! JWT-1…8: tokens forged with the tenant's own key, so that only their form can betray them.
 
-use std::time::Instant;
-
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
@@ -25,7 +23,7 @@ on_both!(
     jwt_5_issuer_and_audience_are_compared_exactly,
     jwt_6_a_token_of_another_type_is_no_access_token,
     jwt_6_a_token_is_of_nobody_but_its_session_says_so,
-    jwt_7_doubled_deep_and_large_tokens_are_refused_at_once,
+    jwt_7_doubled_deep_and_large_tokens_are_refused_and_forgotten,
     jwt_8_signatures_at_the_edges_are_refused,
 );
 
@@ -227,7 +225,7 @@ async fn jwt_6_a_token_is_of_nobody_but_its_session_says_so(ground: Ground) {
     refused(&app, &web, &forger.with(&[("client_id", Some("\"a-web\""))]), "another client's").await;
 }
 
-async fn jwt_7_doubled_deep_and_large_tokens_are_refused_at_once(ground: Ground) {
+async fn jwt_7_doubled_deep_and_large_tokens_are_refused_and_forgotten(ground: Ground) {
     let (app, door, forger) = forger(ground).await;
     let twice = forger.payload(&[]).replacen('{', "{\"exp\":9999999999,", 1);
     let deep = format!("{}1{}", "[".repeat(1000), "]".repeat(1000));
@@ -251,15 +249,22 @@ async fn jwt_7_doubled_deep_and_large_tokens_are_refused_at_once(ground: Ground)
         String::new(),
     ];
 
+    let before = remembered(&app);
     for token in damaged {
-        let began = Instant::now();
         let read = token::read(&app.running.house, Kind::Access, &token).await;
         assert!(read.is_err(), "{}", &token[..token.len().min(80)]);
-        assert!(began.elapsed().as_millis() < 50, "{:?}", began.elapsed());
         if (1..8000).contains(&token.len()) {
             refused(&app, &door, &token, "over the wire").await;
         }
     }
+    // What was refused is not remembered: a stranger would choose what memory holds.
+    assert_eq!(remembered(&app), before);
+}
+
+fn remembered(app: &App) -> u64 {
+    let claims = &app.running.house.claims;
+    claims.run_pending_tasks();
+    claims.entry_count()
 }
 
 async fn jwt_8_signatures_at_the_edges_are_refused(ground: Ground) {
