@@ -4,6 +4,7 @@ mod books;
 pub mod owner;
 mod welcome;
 
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -305,6 +306,14 @@ impl Api {
     }
 }
 
+fn taken(address: SocketAddr, error: &io::Error) -> String {
+    let hint = match error.kind() {
+        io::ErrorKind::AddrInUse => "; is Doorward running already? Choose another with --listen",
+        _ => "",
+    };
+    format!("{address}: {error}{hint}")
+}
+
 impl Component for Api {
     type Consumes = (House, Watch, Open);
     type Provides = Listening;
@@ -318,8 +327,7 @@ impl Component for Api {
         if !faults.is_empty() {
             return Err(Error::from(faults).into());
         }
-        let listener =
-            TcpListener::bind(self.address).map_err(|error| format!("{}: {error}", self.address))?;
+        let listener = TcpListener::bind(self.address).map_err(|error| taken(self.address, &error))?;
         let address = listener.local_addr()?;
         self.address = address;
         self.bound = Some((listener, house, watch));

@@ -180,5 +180,6 @@ refusals! {
     INVALID = 422 "validator.error" "Some members of the input are not valid; see `errors`.";
     INVALID_ENCODING = 400 "router.param.invalidEncoding" "The path or query holds characters that are not valid UTF-8 or percent-encoding.";
     RATE_LIMITED = 429 "server.internal.rateLimit" "Too many requests. Wait as long as Retry-After says.";
+    STORAGE_FULL = 503 "error.server.storageFull" "The server has no room left to write. What is there can be read; try again after Retry-After seconds.";
     BUSY = 503 "error.server.busy" "The server is at its limit. Try again after Retry-After seconds.";
 }

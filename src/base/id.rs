@@ -76,10 +76,12 @@ impl<K> fmt::Display for Id<K> {
 }
 
 impl<K> FromStr for Id<K> {
-    type Err = uuid::Error;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, uuid::Error> {
-        uuid::Uuid::try_parse(text).map(Self::of)
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        uuid::Uuid::try_parse(text)
+            .map(Self::of)
+            .map_err(|_| "an id looks like 0199f2c1-7a10-7bb3-9d5c-0a4be1d2c3f4")
     }
 }
 

@@ -1,6 +1,8 @@
 //! The database as a component: brought up to this program at init, and lent to everybody.
 
-use std::path::Path;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
 
@@ -15,6 +17,10 @@ impl Handle for Db {}
 pub struct Database {
     settings: DbSettings,
     environment: String,
+    /// Whether other servers of the same file would be rivals: a command beside a server is none.
+    is_server: bool,
+    /// Held for as long as this process serves a SQLite file.
+    serving: Option<File>,
 }
 
 impl Database {
@@ -22,7 +28,8 @@ impl Database {
         let url = config.database.url.expose_secret().to_string();
         let connections = if is_postgres(&url) { config.database.pool } else { config.database.readers };
         let settings = DbSettings { url, connections: connections.get() };
-        Self { settings, environment: config.environment.to_string() }
+        let is_server = config.roles.serve || config.roles.work;
+        Self { settings, environment: config.environment.to_string(), is_server, serving: None }
     }
 }
 
@@ -36,12 +43,24 @@ impl Component for Database {
 
     async fn init(&mut self, (clock,): (Clock,)) -> Result<Db, Cause> {
         let (settings, environment) = (self.settings.clone(), self.environment.clone());
+        let is_server = self.is_server;
         let opened = tokio::task::spawn_blocking(move || {
-            make_room(&settings.url)?;
-            migrate(&settings.url, &environment, clock.now()).map_err(why)?;
-            Db::open(&settings).map_err(why)
+            let url = settings.url.clone();
+            let named = |cause: Cause| match file_of(&url) {
+                Some(file) => {
+                    format!("{}: {cause}; the folder must be there to write in, with room", file.display())
+                        .into()
+                }
+                None => cause,
+            };
+            make_room(&url).map_err(|error| named(error.into()))?;
+            let serving = file_of(&url).filter(|_| is_server).and_then(|file| serving(&file));
+            migrate(&url, &environment, clock.now()).map_err(|error| named(why(error)))?;
+            Ok::<_, Cause>((Db::open(&settings).map_err(|error| named(why(error)))?, serving))
         });
-        opened.await?
+        let (db, serving) = opened.await??;
+        self.serving = serving;
+        Ok(db)
     }
 
     fn health(_: &Db) -> Health {
@@ -57,12 +76,55 @@ fn why(error: crate::base::Error) -> Cause {
     }
 }
 
-pub fn make_room(url: &str) -> std::io::Result<()> {
+/// The file of an SQLite database; none of a PostgreSQL one.
+pub fn file_of(url: &str) -> Option<PathBuf> {
     let path = url.strip_prefix("sqlite://").unwrap_or(url);
-    match Path::new(path).parent() {
-        Some(folder) if !is_postgres(url) && !folder.as_os_str().is_empty() => {
-            std::fs::create_dir_all(folder)
-        }
+    let is_file =
+        !is_postgres(url) && !path.starts_with("file:") && !path.starts_with(':') && !path.is_empty();
+    is_file.then(|| PathBuf::from(path))
+}
+
+/// The folder and the file of an SQLite database, for their owner alone: in them are the addresses and the password
+/// hashes of everybody. SQLite gives the files that it makes beside this one the same mode.
+pub fn make_room(url: &str) -> io::Result<()> {
+    let Some(file) = file_of(url) else { return Ok(()) };
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        private_folder().create(folder)?;
+    }
+    match private_file().write(true).create_new(true).open(&file) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
+    }
+}
+
+fn private_folder() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Two servers of one file lose nothing, but each counts its own limits: callers have twice what was set.
+fn serving(file: &Path) -> Option<File> {
+    let beside = PathBuf::from(format!("{}.serving", file.display()));
+    let held = private_file().write(true).create(true).truncate(false).open(&beside).ok()?;
+    match held.try_lock() {
+        Ok(()) => Some(held),
+        Err(TryLockError::WouldBlock) => {
+            tracing::warn!(
+                file = %file.display(),
+                "another server serves this file: each counts its own limits; several copies belong on PostgreSQL"
+            );
+            None
+        }
+        Err(TryLockError::Error(_)) => None,
     }
 }

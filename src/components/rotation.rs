@@ -22,7 +22,7 @@ pub struct Turn {
     pub active: Duration,
     /// Being shown before signing: twice the time for which a verifier keeps a JWKS.
     pub shown: Duration,
-    /// The longest life of a token, jitter included.
+    /// The longest life of a token.
     pub token: Duration,
 }
 

@@ -10,7 +10,7 @@ use tracing::{Instrument, Span, debug_span};
 
 use super::conn::{DbConn, is_postgres};
 use super::writer::Writer;
-use crate::base::error::BUSY;
+use crate::base::error::{BUSY, STORAGE_FULL};
 use crate::base::{Error, Result};
 
 /// How long a request waits for a connection before it is told to come back.
@@ -214,7 +214,19 @@ fn waited_in_vain(error: Error) -> Error {
     let Error::Internal(cause) = &error else { return error };
     let Some(DieselError::DatabaseError(_, info)) = cause.downcast_ref::<DieselError>() else { return error };
     let signs = ["lock timeout", "statement timeout", "database is locked"];
-    if signs.iter().any(|sign| info.message().contains(sign)) { BUSY.retry_after(1) } else { error }
+    if signs.iter().any(|sign| info.message().contains(sign)) {
+        return BUSY.retry_after(1);
+    }
+    if is_full(info.message()) { full() } else { error }
+}
+
+/// By SQLite's words, and by those of PostgreSQL, which hands on the system's.
+pub(super) fn is_full(words: &str) -> bool {
+    words.contains("database or disk is full") || words.contains("No space left on device")
+}
+
+pub(super) fn full() -> Error {
+    STORAGE_FULL.retry_after(10)
 }
 
 fn connection_died(error: &Error) -> bool {

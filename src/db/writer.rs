@@ -15,7 +15,7 @@ use tokio::sync::{oneshot, watch};
 use tracing::Span;
 
 use super::conn::DbConn;
-use super::store::WAIT;
+use super::store::{WAIT, full, is_full};
 use crate::base::error::BUSY;
 use crate::base::{Error, Result};
 
@@ -249,6 +249,7 @@ impl<T: Send, F: FnMut(&mut DbConn) -> Result<T> + Send> Task for Write<T, F> {
         let result = match (result, lost) {
             (Some(Err(error)), _) => Err(error),
             (_, Some(Lost::Busy)) => Err(BUSY.retry_after(1)),
+            (_, Some(Lost::Broken(why))) if is_full(why) => Err(full()),
             (_, Some(Lost::Broken(why))) => Err(Error::internal(format!("not committed: {why}"))),
             (Some(result), None) => result,
             (None, None) => Err(Error::internal("a write was passed over")),

@@ -320,6 +320,8 @@ const ALWAYS: &[(&str, &str)] = &[
     ("cache-control", "no-store"),
     ("strict-transport-security", "max-age=31536000; includeSubDomains"),
     ("cross-origin-opener-policy", "same-origin"),
+    // Pages elsewhere may not even load an answer as a script or a picture (XS-Leaks); CORS is not concerned.
+    ("cross-origin-resource-policy", "same-origin"),
     (
         "content-security-policy",
         "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'",

@@ -40,9 +40,8 @@ pub async fn rotate(scope: &Scope, tenant: TenantId) -> Result<Step> {
             let used = entity::has_signed(tx.conn, tenant, active.activated_at.unwrap_or(active.created_at))?;
             let own = Duration::from_secs(entity::longest_access(tx.conn, tenant)?);
             let longest = own.max(lifetimes.access).max(lifetimes.pending);
-            let jitter = longest / 100 * u32::from(lifetimes.jitter_percent);
             let shown = lifetimes.jwks * 2;
-            let turn = Turn { active: house.config.keys.rotate, shown, token: longest + jitter };
+            let turn = Turn { active: house.config.keys.rotate, shown, token: longest };
             rotation::rotate(tx, &house.keys, tenant, (turn, used))
         })
         .await

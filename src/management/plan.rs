@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::demo;
+use crate::components::config::Environment;
 use crate::tenancy::description::{ClientDescription, TenantDescription};
 
 pub type Described = BTreeMap<String, TenantDescription>;
@@ -68,7 +70,13 @@ impl Plan {
     }
 }
 
-pub fn compare(now: &Described, wanted: &Described) -> Plan {
+/// Tenants that no file has to name: the demo of a development server, which it makes by itself.
+pub fn own(environment: Environment) -> &'static [&'static str] {
+    if environment.is_development() { &[demo::NAME] } else { &[] }
+}
+
+/// `own` are left out unless the file names them.
+pub fn compare(now: &Described, wanted: &Described, own: &[&str]) -> Plan {
     let mut plan = Plan::default();
     for (name, tenant) in wanted {
         let before = now.get(name);
@@ -79,7 +87,7 @@ pub fn compare(now: &Described, wanted: &Described) -> Plan {
         }
         plan.refused.extend(refusals(now, tenant));
     }
-    for name in now.keys().filter(|name| !wanted.contains_key(*name)) {
+    for name in now.keys().filter(|name| !wanted.contains_key(*name) && !own.contains(&name.as_str())) {
         plan.tenants.push(TenantPlan { name: name.clone(), fate: Fate::Left, lines: Vec::new() });
     }
     plan

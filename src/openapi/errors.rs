@@ -6,8 +6,8 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use crate::base::error::{
-    self, BUSY, INTERNAL, INVALID, INVALID_ENCODING, RATE_LIMITED, Refusal, STALE, TOO_LARGE, TOO_SLOW,
-    UNPARSABLE, UNSUPPORTED_MEDIA_TYPE, URL_TOO_LONG,
+    self, BUSY, INTERNAL, INVALID, INVALID_ENCODING, RATE_LIMITED, Refusal, STALE, STORAGE_FULL, TOO_LARGE,
+    TOO_SLOW, UNPARSABLE, UNSUPPORTED_MEDIA_TYPE, URL_TOO_LONG,
 };
 use crate::base::{Error, FieldError, RequestId};
 use crate::components::sandbox;
@@ -45,7 +45,8 @@ pub fn declared() -> Vec<(&'static str, &'static [&'static Refusal])> {
 
 /// What a route may refuse with, by status and key: its own, its access', its transport's.
 pub fn of(route: &Route) -> Vec<&'static Refusal> {
-    let mut all: Vec<&'static Refusal> = vec![&FOREIGN_ORIGIN, &RATE_LIMITED, &BUSY, &INTERNAL];
+    let mut all: Vec<&'static Refusal> =
+        vec![&FOREIGN_ORIGIN, &RATE_LIMITED, &BUSY, &STORAGE_FULL, &INTERNAL];
     all.extend(route.refusals.iter().copied());
     all.extend(by_access(route.access));
     all.extend(by_input(route));

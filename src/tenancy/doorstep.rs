@@ -39,7 +39,12 @@ const ROOMS: [(&str, &str); 6] = [
 async fn doorstep(scope: Scope, asked: Asked) -> Result<Answer> {
     let (house, incoming) = (&scope.house, &scope.incoming);
     if !incoming.wants_page() {
-        return Err(NOT_FOUND.error());
+        let hint = "A browser finds a page here. The API is described at /docs and /openapi.json.";
+        return Err(if house.config.environment.is_development() {
+            NOT_FOUND.saying(hint)
+        } else {
+            NOT_FOUND.error()
+        });
     }
     let tenant = match house.tenant_at(&incoming.host).await? {
         Some(id) => house.tenant(id).await?.filter(|tenant| tenant.is_open()),

@@ -11,13 +11,14 @@ use super::super::tenants::wanted;
 use super::Finding;
 use crate::app;
 use crate::components::Clock;
-use crate::components::config::{Loaded, MailTransport};
+use crate::components::config::{Loaded, MailTransport, others_may_read};
+use crate::components::database::file_of;
 use crate::components::vault::Vault;
 use crate::db::durability::{self, durability};
 use crate::db::{DbConn, is_postgres, migrate};
 use crate::http::address::is_near;
 use crate::management::entity::{canary, foreign_hashes, keys, rules};
-use crate::management::plan::compare;
+use crate::management::plan::{compare, own};
 use crate::tenancy;
 
 /// Where one finding makes the next pointless, it is the last of its sort.
@@ -54,6 +55,7 @@ fn settings(loaded: &Loaded) -> Vec<Finding> {
 fn database(loaded: &Loaded) -> Vec<Finding> {
     let url = loaded.config.database.url.expose_secret();
     let path = url.strip_prefix("sqlite://").unwrap_or(url);
+    let open = file_of(url).filter(|file| others_may_read(file));
     if !is_postgres(url) && !Path::new(path).exists() {
         let remedy = "start the server, or run `doorward migrate`";
         return vec![Finding::warn("database", format!("{path} is not there yet"), remedy)];
@@ -63,7 +65,14 @@ fn database(loaded: &Loaded) -> Vec<Finding> {
             let remedy = "is it running, and is DATABASE_URL right?";
             vec![Finding::fail("database", format!("does not answer: {error}"), remedy)]
         }
-        Ok(mut conn) => of_database(loaded, &mut conn),
+        Ok(mut conn) => {
+            let mut findings = of_database(loaded, &mut conn);
+            findings.extend(open.map(|file| {
+                let words = format!("{} can be read by every user of this machine", file.display());
+                Finding::warn("database", words, "chmod 600 it and the files beside it, and 700 their folder")
+            }));
+            findings
+        }
     }
 }
 
@@ -193,7 +202,7 @@ fn tenants(loaded: &Loaded, conn: &mut DbConn) -> Finding {
     match wanted(&loaded.config.tenants.file, loaded.config.environment) {
         Err(why) => Finding::fail("tenants", why, "mend the file"),
         Ok(wanted) => {
-            let plan = compare(&now, &wanted);
+            let plan = compare(&now, &wanted, own(loaded.config.environment));
             if plan.is_done(false) && !plan.has_drift() && plan.refused.is_empty() {
                 return Finding::ok("tenants", format!("{} as the file says", now.len()));
             }

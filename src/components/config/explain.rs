@@ -42,7 +42,10 @@ const SENTENCES: &[(&str, &str)] = &[
     ("lifetimes.refresh_absolute", "Every session ends after this."),
     ("lifetimes.second_factor_idle", "As refresh_idle, for people with a second factor."),
     ("lifetimes.second_factor_absolute", "As refresh_absolute, for people with a second factor."),
-    ("lifetimes.refresh_grace", "A refresh token may be used twice within this: two tabs of one browser."),
+    (
+        "lifetimes.refresh_grace",
+        "Two tabs of one browser that refresh within this get the same next token; a token younger than this is answered with itself.",
+    ),
     (
         "lifetimes.idempotent_recovery",
         "Within this an Idempotency-Key gets back the answer of a lost refresh.",
@@ -57,7 +60,10 @@ const SENTENCES: &[(&str, &str)] = &[
         "lifetimes.jwks",
         "How long others may keep our public keys; a new key is published twice as long before use.",
     ),
-    ("lifetimes.jitter_percent", "Lifetimes vary by this, so that not all sessions end at once."),
+    (
+        "lifetimes.jitter_percent",
+        "Lifetimes are shortened by up to this share, so that not all sessions end at once.",
+    ),
     ("limits.body", "Bytes of a JSON body."),
     ("limits.headers", "Bytes of all headers."),
     ("limits.url", "Bytes of a URL."),

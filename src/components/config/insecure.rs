@@ -212,13 +212,13 @@ fn has_control(value: &Value) -> bool {
 }
 
 #[cfg(unix)]
-fn others_may_read(file: &Path) -> bool {
+pub fn others_may_read(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
 }
 
 #[cfg(not(unix))]
-fn others_may_read(_: &Path) -> bool {
+pub fn others_may_read(_: &Path) -> bool {
     false
 }
 

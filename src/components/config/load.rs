@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::{Config, Environment, Problem, Source, check, database_url, shape};
+use super::{
+    Config, Environment, Problem, Reason, Source, Surroundings, check, database_url, insecure_reasons, shape,
+};
 
 /// The process's environment, handed in so that nothing below reads it.
 pub type Variables = BTreeMap<String, String>;
@@ -206,11 +208,27 @@ impl Layers {
                 source: self.sources.get(key).cloned().unwrap_or_default(),
             }));
         }
+        if let Some(config) = shaped.value.as_ref().filter(|_| !self.problems.is_empty()) {
+            self.too_insecure(config);
+        }
         match shaped.value {
             Some(config) if self.problems.is_empty() => {
                 Ok(Loaded { config, sources: self.sources, secret_files: self.secret_files })
             }
             _ => Err(self.problems),
+        }
+    }
+
+    /// Whoever mends what is wrong is told in the same breath what would be refused next. Not in development, which
+    /// makes a key that is missing.
+    fn too_insecure(&mut self, config: &Config) {
+        if config.environment == Environment::Development {
+            return;
+        }
+        let around = Surroundings { secret_files: &self.secret_files, origins: &[] };
+        for Reason { setting, why } in insecure_reasons(config, &around) {
+            let source = self.source(&setting);
+            self.refuse(&setting, why, source);
         }
     }
 

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use gather::shape;
 pub use gather::{Problem, Source};
-pub use insecure::{Reason, Surroundings, insecure_reasons};
+pub use insecure::{Reason, Surroundings, insecure_reasons, others_may_read};
 pub use load::{Loaded, Overrides, Variables, load};
 pub use show::show;
 

@@ -170,9 +170,20 @@ fn values_that_contradict_each_other_are_refused() {
 #[test]
 fn outside_development_and_test_a_public_url_is_required() {
     let silent = "environment = 'acceptance'\n[mail]\ntransport = 'none'";
-    assert_eq!(refused_file(silent), ["server.public_url"]);
+    assert_eq!(refused_file(silent), ["server.public_url", "keys.master"]);
     assert_eq!(refused_file("[server]\npublic_url = 'door.example.nl'"), ["server.public_url"]);
     assert_eq!(refused_file("[server]\npublic_url = 'https://a.nl?b'"), ["server.public_url"]);
+}
+
+#[test]
+fn what_is_not_right_and_what_is_not_safe_are_told_in_one_breath() {
+    let told = refused_file(
+        "environment = 'production'\n[database]\nurl = 'postgres://door:changeme@db.example/door'\n[mail]\nuser = 'a'",
+    );
+
+    for key in ["mail.user", "keys.master", "server.public_url", "database.url"] {
+        assert!(told.contains(&key.to_owned()), "{key}: {told:?}");
+    }
 }
 
 #[test]

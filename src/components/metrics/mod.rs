@@ -80,9 +80,9 @@ impl Component for Listener {
 
     async fn init(&mut self, (): ()) -> Result<Metrics, Cause> {
         let recorder = install()?;
-        let bound = TcpListener::bind(self.address)
-            .await
-            .map_err(|cause| format!("it cannot listen on {}: {cause}", self.address))?;
+        let bound = TcpListener::bind(self.address).await.map_err(|cause| {
+            format!("it cannot listen on {}: {cause}; choose another with --metrics-listen", self.address)
+        })?;
         let metrics = Metrics { recorder, address: bound.local_addr()?, serving: Arc::default() };
         self.bound = Some(bound);
         self.metrics = Some(metrics.clone());

@@ -25,7 +25,8 @@ crate::refusals! {
 /// What applying the wanted tenants would do. Changes nothing.
 #[instrument(name = "management.plan", skip_all)]
 pub async fn plan(scope: &Scope, wanted: Described) -> Result<Plan> {
-    scope.read(move |conn| Ok(plan::compare(&tenancy::entity::described(conn)?, &wanted))).await
+    let own = plan::own(scope.house.config.environment);
+    scope.read(move |conn| Ok(plan::compare(&tenancy::entity::described(conn)?, &wanted, own))).await
 }
 
 /// Does what an operator agreed to, all of it or nothing.
@@ -36,10 +37,11 @@ pub async fn apply(scope: &Scope, wanted: Described, agreed: Plan, prune: bool) 
     if !agreed.refused.is_empty() {
         return Err(REFUSED.saying(agreed.refused.join("\n")));
     }
+    let own = plan::own(scope.house.config.environment);
     scope
         .write(move |tx| {
             let now = tenancy::entity::described(tx.conn)?;
-            if plan::compare(&now, &wanted) != agreed {
+            if plan::compare(&now, &wanted, own) != agreed {
                 return Err(MOVED.error());
             }
             steps::bring_about(tx, &wanted, prune)
@@ -133,7 +135,7 @@ pub async fn move_issuer(scope: &Scope, issuer: String) -> Result<Timestamp> {
 pub fn longest_token(clients: &[Client], ours: &crate::components::config::Lifetimes) -> Duration {
     let own = clients.iter().filter_map(|client| client.settings.0.access_seconds).max().unwrap_or(0);
     let longest = Duration::from_secs(own).max(ours.access).max(ours.pending);
-    longest * (100 + u32::from(ours.jitter_percent)) / 100 + Duration::from_secs(60)
+    longest + Duration::from_secs(60)
 }
 
 /// A new secret for a server client. It is shown once; the old one is worth nothing from now on.

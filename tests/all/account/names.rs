@@ -12,7 +12,8 @@ on_both!(
     names_of_every_script_are_taken,
 );
 
-const HIDDEN: [&str; 8] = [
+const HIDDEN: [&str; 9] = [
+    "Eve\r\nBcc: x",
     "\u{202e}evil",
     "a\u{2066}b",
     "Ada\u{200b}",

@@ -1,5 +1,6 @@
 //! What a process refuses to start with, and what it says then.
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 
 use diesel::connection::SimpleConnection;
@@ -138,4 +139,49 @@ fn development_opens_with_a_table_of_links_that_all_answer_and_a_demo_tenant() {
         printed.lines().filter(|line| !line.contains("token=")).all(|line| line.chars().count() <= 80),
         "{printed}"
     );
+}
+
+#[tokio::test]
+async fn a_database_file_and_its_folder_are_their_owners_alone() {
+    let installation = Installation::bare();
+    let mode = |path: &str| std::fs::metadata(installation.path(path)).unwrap().permissions().mode() & 0o777;
+
+    let server = installation.serve().await;
+
+    assert_eq!(mode("data"), 0o700);
+    for file in ["data/doorward.db", "data/doorward.db-wal", "data/doorward.db-shm"] {
+        assert_eq!(mode(file), 0o600, "{file}");
+    }
+    drop(server);
+    std::fs::set_permissions(installation.path("data/doorward.db"), PermissionsExt::from_mode(0o644))
+        .unwrap();
+    let told = installation.run(&["doctor"]);
+    assert!(told.out.contains("can be read by every user of this machine"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_second_server_of_one_file_says_that_it_is_one() {
+    let installation = Installation::bare();
+    let server = installation.serve().await;
+
+    let mut second =
+        installation.begin(&["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]);
+    let said = BufReader::new(second.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let told: Vec<String> = said.take_while(|line| !line.contains("started in")).collect();
+    drop((second.kill(), second.wait()));
+    drop(server);
+
+    assert!(told.iter().any(|line| line.contains("another server serves this file")), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_and_a_folder_that_is_shut_are_told_with_what_to_do() {
+    let installation = Installation::bare();
+    let _server = installation.serve().await;
+    let shut = Installation::bare().with("DATABASE_URL", "sqlite:///proc/nowhere/door.db");
+
+    let (taken, shut) = (refused(&installation), refused(&shut));
+
+    assert!(taken.contains("Choose another with --listen"), "{taken}");
+    assert!(shut.contains("/proc/nowhere/door.db: ") && shut.contains("the folder must be there"), "{shut}");
 }

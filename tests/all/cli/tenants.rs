@@ -179,3 +179,15 @@ async fn tenants_of_another_environment_take_that_environments_addresses(ground:
     assert!(out.contains("  + api_hosts = api.library.example\n"), "{out}");
     assert!(!out.contains("localhost"), "{out}");
 }
+
+#[tokio::test]
+async fn the_demo_of_a_development_server_is_no_difference_from_the_file() {
+    let installation = Installation::bare();
+    drop(installation.serve().await);
+    installation.write("config/tenants.toml", "");
+
+    let plan = installation.run(&["tenants", "plan", "--check"]);
+
+    assert_eq!((plan.code, plan.out.as_str()), (0, "nothing to do: the tenants are as the file says\n"));
+    assert!(installation.run(&["tenants", "list"]).out.contains("demo  "), "there is a demo");
+}

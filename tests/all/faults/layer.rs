@@ -1,7 +1,7 @@
 //! The data layer when things go wrong: nothing is acknowledged that is not kept, and nobody waits for ever.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
@@ -35,6 +35,11 @@ fn open(ground: &Ground, connections: u32) -> Db {
 
 fn put(conn: &mut DbConn, id: i64) -> Result<()> {
     diesel::sql_query(format!("INSERT INTO kept (id, value) VALUES ({id}, 0)")).execute(conn)?;
+    Ok(())
+}
+
+fn add(conn: &mut DbConn, id: i64) -> Result<()> {
+    diesel::sql_query(format!("UPDATE kept SET value = value + 1 WHERE id = {id}")).execute(conn)?;
     Ok(())
 }
 
@@ -105,19 +110,21 @@ async fn a_commit_that_fails_is_acknowledged_to_nobody(ground: Ground) {
 async fn a_write_that_loses_to_another_runs_again_or_says_so(ground: Ground) {
     let db = open(&ground, 4);
     db.write(|conn| put(conn, 1).and_then(|()| put(conn, 2))).await.unwrap();
-    let runs = Arc::new(AtomicUsize::new(0));
+    let (runs, meet) = (Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(2)));
+    let can_cross = ground.kind == Kind::Postgres;
 
     let crossing = [(1, 2), (2, 1)].map(|(first, second)| {
-        let (db, runs) = (db.clone(), runs.clone());
+        let (db, runs, meet) = (db.clone(), runs.clone(), meet.clone());
+        let mut crosses = can_cross;
         async move {
             db.write(move |conn| {
                 runs.fetch_add(1, Ordering::SeqCst);
-                for id in [first, second] {
-                    diesel::sql_query(format!("UPDATE kept SET value = value + 1 WHERE id = {id}"))
-                        .execute(conn)?;
-                    std::thread::sleep(Duration::from_millis(200));
+                add(conn, first)?;
+                // Each holds what the other wants: only now can both go wrong, and only the first time.
+                if std::mem::take(&mut crosses) {
+                    meet.wait();
                 }
-                Ok(())
+                add(conn, second)
             })
             .await
         }
@@ -205,6 +212,13 @@ fn a_full_disk_acknowledges_nothing_and_the_writer_lives_on() {
 
         let good = written.iter().filter(|one| one.is_ok()).count();
         assert!(written[3].is_err());
+        let told =
+            written.iter().filter_map(|one| one.as_ref().err()).map(|error| (error.status(), error.key()));
+        assert!(
+            told.clone().all(|told| told == (503, "error.server.storageFull")),
+            "{:?}",
+            told.collect::<Vec<_>>()
+        );
         assert_eq!(kept(&ground), 1 + i64::try_from(good).unwrap());
         db.write(|conn| put(conn, 100)).await.unwrap();
     });

@@ -12,6 +12,8 @@ pub struct File {
 impl File {
     pub fn new() -> Self {
         let folder = TempDir::with_prefix("doorward-test-").unwrap();
+        // As the server makes one: its owner's alone.
+        doorward::components::database::make_room(&url(&folder)).unwrap();
         std::fs::write(folder.path().join("doorward.db"), template()).unwrap();
         Self { folder }
     }

@@ -129,11 +129,12 @@ async fn web_8_what_a_caller_sends_never_reaches_the_head(ground: Ground) {
     }
 }
 
-const CAREFUL: [(&str, &str); 4] = [
+const CAREFUL: [(&str, &str); 5] = [
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "no-referrer"),
     ("strict-transport-security", "max-age=31536000; includeSubDomains"),
     ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
 ];
 
 fn is_careful(headers: &HeaderMap, what: &str) {
