@@ -149,6 +149,8 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Command::Errors => Ok(describe::errors()),
         Command::Routes => Ok(describe::routes()),
     };
+    // The last lines of the log stand before what is said of them.
+    crate::components::log::flush();
     done.unwrap_or_else(|why| {
         eprintln!("doorward: {why}");
         ExitCode::FAILURE

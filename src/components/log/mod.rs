@@ -1,11 +1,12 @@
 //! Logs: JSON lines on stderr, readable ones in a terminal; and what a subscriber of this process is made of.
 
 mod lines;
+mod outlet;
 mod panics;
 mod text;
 mod unseen;
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
@@ -17,6 +18,7 @@ use super::clock::Clock;
 use super::config::{Config, LogFormat};
 use super::recorder::{Recorder, Recording};
 pub use lines::{Lines, Look};
+pub use outlet::flush;
 
 /// What strangers send and no parser takes is their mistake: the framework would tell each as an error of ours.
 const DEFAULT: &str = "info,actix_server=warn,actix_http=off";
@@ -32,7 +34,7 @@ pub fn install(config: &Config, clock: &Clock, recorder: &Recorder) {
         }
     };
     let filter = EnvFilter::try_from_env("RUST_LOG").unwrap_or_else(|_| EnvFilter::new(DEFAULT));
-    let lines = Lines::new(look, clock.clone(), to_stderr).with_filter(filter.and(FilterFn::new(may_speak)));
+    let lines = Lines::new(look, clock.clone(), |line| outlet::stderr().line(line)).with_filter(filter.and(FilterFn::new(may_speak)));
     let installed = tracing_subscriber::registry()
         .with(recorder.layer().with_filter(Recording::filter()))
         .with(lines)
@@ -45,11 +47,6 @@ pub fn install(config: &Config, clock: &Clock, recorder: &Recorder) {
 /// Libraries print headers and bodies when asked for enough detail; no setting makes them do so here.
 fn may_speak(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with("doorward") || *metadata.level() <= Level::INFO
-}
-
-/// One write a line, so that lines of several threads do not mix. Where nobody reads, nobody is told.
-fn to_stderr(line: &[u8]) {
-    let _ = std::io::stderr().lock().write_all(line);
 }
 
 #[cfg(test)]
