@@ -1,9 +1,9 @@
 # `make` alone lists what there is. The same words run here, in CI and in a fresh clone.
 
-.PHONY: help run test lint fmt pictures bench faults clean
+.PHONY: help run test lint fmt pictures bench bench-peers faults clean
 
 help: ## list these words
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1	/'
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1	/'
 
 run: ## start the server on an embedded database
 	cargo run
@@ -29,6 +29,10 @@ pictures: ## what every page and mail looks like, into target/pictures
 bench: ## what a request costs beside a bare route, and what the server weighs
 	@sh scripts/needs.sh postgresql
 	cargo bench --locked --bench door
+
+bench-peers: ## the same questions to Better Auth and Feathers, from their public packages, in one run
+	@sh scripts/needs.sh postgresql nodejs npm
+	cargo bench --locked --bench door -- peers
 
 faults: ## the long tests: killed under load again and again, and whether the time of an answer tells
 	@sh scripts/needs.sh postgresql

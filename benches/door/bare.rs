@@ -1,16 +1,107 @@
-//! The ceilings: actix-web answering a constant, and argon2id in a loop.
+//! The ceilings: actix-web answering a constant or one row, argon2id in a loop, and commits with nothing around them.
 
+use std::cell::RefCell;
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use argon2::{Algorithm, Argon2, Params, Version};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
 
-pub fn serve(port: u16) {
-    let answer = || async { HttpResponse::Ok().content_type("application/json").body(r#"{"ok":true}"#) };
-    let server = HttpServer::new(move || App::new().route("/", web::get().to(answer)));
+use super::cluster;
+
+diesel::table! {
+    ceiling (id) {
+        id -> Integer,
+        email -> Text,
+    }
+}
+
+const ROWS: i32 = 10_000;
+
+/// With a database also `/row`: one select by its primary key on a connection of the worker's own, which nothing with a
+/// pool between can beat.
+pub fn serve(port: u16, url: Option<String>) {
+    let app = move || {
+        let constant =
+            || async { HttpResponse::Ok().content_type("application/json").body(r#"{"ok":true}"#) };
+        let own =
+            web::Data::new(RefCell::new(url.as_deref().map(|url| PgConnection::establish(url).unwrap())));
+        App::new().app_data(own).route("/", web::get().to(constant)).route("/row", web::get().to(row))
+    };
+    let server = HttpServer::new(app);
     let workers = std::thread::available_parallelism().unwrap().get();
     let running = server.workers(workers).bind(("127.0.0.1", port)).unwrap().run();
     tokio::runtime::Runtime::new().unwrap().block_on(running).unwrap();
+}
+
+async fn row(own: web::Data<RefCell<Option<PgConnection>>>) -> HttpResponse {
+    let wanted = i32::try_from(std::process::id() % 100).unwrap() * 97 % ROWS;
+    let mut own = own.borrow_mut();
+    let found = ceiling::table.filter(ceiling::id.eq(wanted)).select(ceiling::email);
+    let email: String = found.get_result(own.as_mut().unwrap()).unwrap();
+    HttpResponse::Ok().json(serde_json::json!({ "id": wanted, "email": email }))
+}
+
+pub fn fill(url: &str) {
+    let made = format!(
+        "CREATE TABLE ceiling (id integer PRIMARY KEY, email text NOT NULL); \
+         INSERT INTO ceiling SELECT i, 'u' || i || '@x.example' FROM generate_series(0, {ROWS}) i; \
+         CREATE TABLE inserted (id bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT now()); ANALYZE"
+    );
+    PgConnection::establish(url).unwrap().batch_execute(&made).unwrap();
+}
+
+/// Rows a second, each committed durably on its own by one of as many connections: PostgreSQL's own driver.
+pub fn inserts(url: &str, lasting: Duration) -> f64 {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("insert.sql");
+    std::fs::write(&script, "INSERT INTO inserted DEFAULT VALUES;\n").unwrap();
+    let clients = super::CONNECTIONS.to_string();
+    let mut pgbench = Command::new(cluster::program("pgbench"));
+    pgbench.args([
+        "-n",
+        "-M",
+        "prepared",
+        "-j",
+        "1",
+        "-c",
+        &clients,
+        "-T",
+        &lasting.as_secs().to_string(),
+        "-f",
+    ]);
+    let told = pgbench.arg(&script).arg(url).output().unwrap();
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let line = told.lines().find_map(|line| line.strip_prefix("tps = "));
+    line.and_then(|line| line.split(' ').next()?.parse().ok())
+        .unwrap_or_else(|| panic!("pgbench said: {told}"))
+}
+
+/// Rows a second on SQLite, durable like ours: as many in one commit as there are callers that could wait for it.
+pub fn commits(folder: &Path, lasting: Duration) -> f64 {
+    let path = folder.join(format!("bare-{}.db", std::process::id()));
+    let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    conn.batch_execute(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
+         CREATE TABLE IF NOT EXISTS ceiling (id integer PRIMARY KEY, email text NOT NULL)",
+    )
+    .unwrap();
+    let (began, mut done) = (Instant::now(), 0_u32);
+    while began.elapsed() < lasting {
+        conn.batch_execute("BEGIN IMMEDIATE").unwrap();
+        for _ in 0..super::CONNECTIONS {
+            diesel::insert_into(ceiling::table)
+                .values(ceiling::email.eq("u@x.example"))
+                .execute(&mut conn)
+                .unwrap();
+        }
+        conn.batch_execute("COMMIT").unwrap();
+        done += u32::try_from(super::CONNECTIONS).unwrap();
+    }
+    f64::from(done) / began.elapsed().as_secs_f64()
 }
 
 /// As many threads as the hasher has permits: the processors less one.

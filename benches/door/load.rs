@@ -38,11 +38,11 @@ impl Plan {
     }
 
     pub fn cycle(requests: Vec<Vec<u8>>, lasting: Duration) -> Self {
-        Self { requests, lasting, once: None, expected: "HTTP/1.1 200" }
+        Self { requests, lasting, once: None, expected: "HTTP/1.1 20" }
     }
 
     pub fn once(requests: Vec<Vec<u8>>, lasting: Duration) -> Self {
-        Self { requests, lasting, once: Some(Rc::default()), expected: "HTTP/1.1 200" }
+        Self { requests, lasting, once: Some(Rc::default()), expected: "HTTP/1.1 20" }
     }
 }
 
@@ -106,20 +106,34 @@ fn pick<'p>(plan: &'p Plan, next: &Cell<usize>, share: Option<usize>) -> Option<
 async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) {
     answer.clear();
     let mut wanted = usize::MAX;
-    while answer.len() < wanted {
+    let mut chunked = false;
+    while answer.len() < wanted && !(chunked && answer.ends_with(b"0\r\n\r\n")) {
         if stream.read_buf(answer).await.unwrap_or(0) == 0 {
             return;
         }
         if wanted == usize::MAX
+            && !chunked
             && let Some(end) = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")
         {
-            wanted = end + 4 + length(&answer[..end]);
+            match length(&answer[..end]) {
+                Some(length) => wanted = end + 4 + length,
+                None => chunked = true,
+            }
         }
     }
 }
 
-fn length(headers: &[u8]) -> usize {
-    let text = String::from_utf8_lossy(headers).to_ascii_lowercase();
-    let line = text.lines().find_map(|line| line.strip_prefix("content-length:"));
-    line.map_or(0, |length| length.trim().parse().unwrap())
+/// None when it comes in chunks.
+fn length(headers: &[u8]) -> Option<usize> {
+    for line in headers.split(|byte| *byte == b'\n') {
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+        let (name, value) = line.split_at(colon);
+        if name.eq_ignore_ascii_case(b"content-length") {
+            return std::str::from_utf8(&value[1..]).ok()?.trim().parse().ok();
+        }
+        if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            return None;
+        }
+    }
+    Some(0)
 }

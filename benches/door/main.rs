@@ -11,6 +11,7 @@ mod cluster;
 #[path = "../../tests/all/ground/leash.rs"]
 mod leash;
 mod load;
+mod peers;
 mod process;
 mod table;
 mod town;
@@ -27,34 +28,49 @@ const CONNECTIONS: usize = 16;
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     if let Some(at) = arguments.iter().position(|word| word == "bare") {
-        return bare::serve(arguments[at + 1].parse().unwrap());
+        return bare::serve(arguments[at + 1].parse().unwrap(), arguments.get(at + 2).cloned());
     }
     if arguments.iter().any(|word| word == "--test") {
         return; // `cargo test --benches` only asks whether we compile
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    if arguments.iter().any(|word| word == "peers") {
+        return runtime.block_on(peers::all());
+    }
     runtime.block_on(all());
 }
 
 async fn all() {
     table::machine();
-    let bare = Server::bare();
     let mut rows = Vec::new();
     // One after the other: the second database does not rest on the machine while the first is measured.
-    rows.extend(of("SQLite", &Town::sqlite().await, &bare).await);
-    rows.extend(of("PostgreSQL", &Town::postgres().await, &bare).await);
+    rows.extend(of("SQLite", &Town::sqlite().await).await);
+    rows.extend(of("PostgreSQL", &Town::postgres().await).await);
     table::print(&rows);
+}
+
+/// What nothing that does the same could exceed on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ceiling {
+    Constant,
+    Row,
+    Insert,
+    Commits,
+    Hashes,
+    None,
 }
 
 pub struct Measured {
     pub what: String,
     pub runs: Vec<Run>,
-    pub beside: Vec<Run>,
-    /// Of logins: what a loop of nothing but hashing did in the same rounds, a second.
-    pub hashes: Vec<f64>,
+    /// The bare route that answers a constant, between the runs.
+    pub bare: Vec<Run>,
+    pub ceiling: Ceiling,
+    /// The ceiling in the same rounds, a second.
+    pub most: Vec<f64>,
 }
 
-async fn of(database: &str, town: &Town, bare: &Server) -> Vec<Measured> {
+async fn of(database: &str, town: &Town) -> Vec<Measured> {
     println!(
         "{database}: start to ready on a new database {} ms, on one with {} sessions {} ms; memory at rest {:.1} MiB",
         town.first_start.as_millis(),
@@ -62,22 +78,34 @@ async fn of(database: &str, town: &Town, bare: &Server) -> Vec<Measured> {
         town.server.started.as_millis(),
         town.server.memory()
     );
+    let bare = Server::bare(town.database.as_deref());
     let mut rows = Vec::new();
-    for (what, plan) in town.plans() {
-        let what_and_where = format!("{what} ({database})");
-        let mut measured =
-            Measured { what: what_and_where, runs: Vec::new(), beside: Vec::new(), hashes: Vec::new() };
+    for (what, ceiling, plan) in town.plans() {
+        let what = format!("{what} ({database})");
+        let mut measured = Measured { what, runs: Vec::new(), bare: Vec::new(), ceiling, most: Vec::new() };
         for round in 0..ROUNDS {
             let constant = Plan::repeat(bare.get("/"), Duration::from_secs(2));
-            measured.beside.push(drive(bare, &constant, 0, CONNECTIONS).await);
+            measured.bare.push(drive(&bare, &constant, 0, CONNECTIONS).await);
             measured.runs.push(drive(&town.server, &plan, round, CONNECTIONS).await);
-            if what == "login" {
-                measured.hashes.push(bare::hashes(Duration::from_secs(3)));
-            }
+            measured.most.extend(most(ceiling, town, &bare).await);
         }
         println!("  measured: {}", measured.what);
         rows.push(measured);
     }
     println!("{database}: memory after all that {:.1} MiB", town.server.memory());
     rows
+}
+
+async fn most(ceiling: Ceiling, town: &Town, bare: &Server) -> Option<f64> {
+    let lasting = Duration::from_secs(3);
+    match ceiling {
+        Ceiling::Row => {
+            let row = Plan::repeat(bare.get("/row"), lasting);
+            Some(drive(bare, &row, 0, CONNECTIONS).await.per_second)
+        }
+        Ceiling::Insert => town.database.as_deref().map(|url| bare::inserts(url, lasting)),
+        Ceiling::Commits => Some(bare::commits(town.folder.path(), lasting)),
+        Ceiling::Hashes => Some(bare::hashes(lasting)),
+        Ceiling::Constant | Ceiling::None => None,
+    }
 }

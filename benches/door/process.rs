@@ -13,10 +13,10 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn bare() -> Self {
+    pub fn bare(database: Option<&str>) -> Self {
         let address = free();
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.arg("bare").arg(address.port().to_string());
+        command.arg("bare").arg(address.port().to_string()).args(database);
         Self::spawn(command, address, "/").unwrap()
     }
 

@@ -20,10 +20,10 @@ use doorward::sessions::events::pair;
 use doorward::sessions::steps::{Start, start};
 use futures_util::StreamExt;
 
-use super::cluster;
 use super::leash::Leash;
 use super::load::Plan;
 use super::process::{Server, free};
+use super::{Ceiling, bare, cluster};
 
 const PEOPLE: usize = 200;
 pub const SESSIONS: usize = 6000;
@@ -40,7 +40,9 @@ pub struct Town {
     /// Of a server before it, on the database while it was empty.
     pub first_start: Duration,
     tokens: Vec<(String, String)>,
-    _folder: tempfile::TempDir,
+    /// Of PostgreSQL: a database of its own for the ceilings.
+    pub database: Option<String>,
+    pub folder: tempfile::TempDir,
     _postgres: Option<Leash>,
 }
 
@@ -56,17 +58,21 @@ impl Town {
         let (port, leash) = cluster::start("");
         let mut admin = PgConnection::establish(&cluster::url(port, "postgres")).unwrap();
         admin.batch_execute("CREATE DATABASE bench").unwrap();
-        Self::at(cluster::url(port, "bench"), tempfile::tempdir().unwrap(), Some(leash)).await
+        admin.batch_execute("CREATE DATABASE ceiling").unwrap();
+        let ceiling = cluster::url(port, "ceiling");
+        bare::fill(&ceiling);
+        let town = Self::at(cluster::url(port, "bench"), tempfile::tempdir().unwrap(), Some(leash)).await;
+        Self { database: Some(ceiling), ..town }
     }
 
     async fn at(url: String, folder: tempfile::TempDir, postgres: Option<Leash>) -> Self {
         let first_start = serve(&url, folder.path()).started;
         let tokens = settle(&url).await;
         let server = serve(&url, folder.path());
-        Self { server, first_start, tokens, _folder: folder, _postgres: postgres }
+        Self { server, first_start, tokens, database: None, folder, _postgres: postgres }
     }
 
-    pub fn plans(&self) -> Vec<(&'static str, Plan)> {
+    pub fn plans(&self) -> Vec<(&'static str, Ceiling, Plan)> {
         let me = |token: &str| get("/auth/me", token);
         let refresh = |token: &str| post("/auth/refresh-tokens", &format!(r#"{{"refreshToken":"{token}"}}"#));
         let login = |n: usize| {
@@ -75,30 +81,37 @@ impl Town {
                 &format!(r#"{{"email":"u{n}@demo.example","password":"{PASSWORD}"}}"#),
             )
         };
+        let (row, commit) = match self.database {
+            Some(_) => (Ceiling::Row, Ceiling::Insert),
+            None => (Ceiling::None, Ceiling::Commits),
+        };
         let half = self.tokens.len() / 2;
         let access: Vec<Vec<u8>> = self.tokens[half..].iter().map(|(access, _)| me(access)).collect();
         let refreshes = self.tokens[..half].iter().map(|(_, token)| refresh(token)).collect();
         vec![
             (
                 "GET /auth/me, token seen before",
+                Ceiling::Constant,
                 Plan::repeat(me(&self.tokens[half].0), Duration::from_secs(3)),
             ),
-            ("GET /auth/me, first sight of the token", Plan::once(access, Duration::from_secs(10))),
-            ("refresh", Plan::once(refreshes, Duration::from_secs(20))),
-            ("login", Plan::cycle((0..PEOPLE).map(login).collect(), Duration::from_secs(4))),
+            ("GET /auth/me, first sight of the token", row, Plan::once(access, Duration::from_secs(10))),
+            ("refresh", commit, Plan::once(refreshes, Duration::from_secs(20))),
+            ("login", Ceiling::Hashes, Plan::cycle((0..PEOPLE).map(login).collect(), Duration::from_secs(4))),
         ]
     }
 }
 
-/// The real binary. Its password hashes are as in production; the limits are lifted, for one address asks it all.
+/// The real binary, as outside development: a worker for each processor, hashes at their full cost; the limits are lifted, for one address asks it all.
 fn serve(url: &str, folder: &Path) -> Server {
     let address = free();
     let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
     let key = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, *KEY);
     command.current_dir(folder).env_clear().envs([
-        ("DOORWARD_ENV", "test"),
+        ("DOORWARD_ENV", "acceptance"),
         ("DATABASE_URL", url),
         ("DOORWARD_MASTER_KEY", &key),
+        ("DOORWARD_SERVER__PUBLIC_URL", "http://demo.localhost"),
+        ("DOORWARD_MAIL__TRANSPORT", "none"),
         ("DOORWARD_LOG__FORMAT", "json"),
         ("DOORWARD_LIMITS__ADDRESS_PER_MINUTE", "4000000000"),
         ("DOORWARD_LIMITS__TENANT_PER_MINUTE", "4000000000"),
@@ -124,7 +137,7 @@ fn post(path: &str, body: &str) -> Vec<u8> {
 
 /// People and sessions, made past the server by its own steps. The server starts when all of it is there.
 async fn settle(url: &str) -> Vec<(String, String)> {
-    let mut config = Config::defaults(Environment::Test);
+    let mut config = Config::defaults(Environment::Acceptance);
     config.database.url = url.to_owned().into();
     config.roles.serve = false;
     config.roles.work = false;

@@ -86,8 +86,8 @@ pub trait Reply {
 impl<T: Serialize + schemars::JsonSchema> Reply for T {
     fn into_answer(self, status: u16) -> Answer {
         // Our own types, without maps of odd keys: they always serialise.
-        let body = serde_json::to_value(self).unwrap_or(Value::Null);
-        Answer::new(status, Content::Json(body))
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        Answer::new(status, Content::Raw("application/json", body))
     }
 
     fn schema(generator: &mut schemars::SchemaGenerator) -> Option<schemars::Schema> {

@@ -38,7 +38,7 @@ pub fn check(request: &HttpRequest, sizes: Sizes) -> Result<()> {
 }
 
 fn whole(request: &HttpRequest, sizes: Sizes) -> Result<()> {
-    if request.uri().to_string().len() > sizes.url {
+    if length(request) > sizes.url {
         return Err(URL_TOO_LONG.error());
     }
     let lines = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
@@ -51,6 +51,14 @@ fn whole(request: &HttpRequest, sizes: Sizes) -> Result<()> {
     }
     one_framing(request.headers(), request.head().version)?;
     one_host(request)
+}
+
+/// Of the request's target as it came.
+fn length(request: &HttpRequest) -> usize {
+    let uri = request.uri();
+    let before = uri.scheme_str().map_or(0, |scheme| scheme.len() + "://".len());
+    let host = uri.authority().map_or(0, |authority| authority.as_str().len());
+    before + host + uri.path_and_query().map_or(0, |rest| rest.as_str().len())
 }
 
 fn announced(headers: &HeaderMap) -> Option<usize> {

@@ -38,6 +38,16 @@ pub struct Incoming {
     pub params: BTreeMap<String, String>,
 }
 
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// What only a proxy writes.
+const PROXIED: [HeaderName; 5] = [
+    header::FORWARDED,
+    FORWARDED_FOR,
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-real-ip"),
+];
+
 /// Longer ones are cut: they are shown to people, never compared.
 const USER_AGENT: usize = 256;
 
@@ -63,9 +73,7 @@ impl Incoming {
             content_type: text(&header::CONTENT_TYPE)?,
             if_none_match: text(&header::IF_NONE_MATCH)?,
             sec_fetch_site: named("sec-fetch-site")?,
-            forwarded: ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"]
-                .iter()
-                .any(|name| request.headers().contains_key(*name)),
+            forwarded: PROXIED.iter().any(|name| request.headers().contains_key(name)),
             by_proxy: proxies.trusts(peer_of(request).to_canonical()),
             query: query(request)?,
             params: params(request)?,
@@ -119,7 +127,7 @@ impl Incoming {
 
 /// Whose request it is, for the limiter: known before anything else of it is read.
 pub fn address_of(request: &HttpRequest, proxies: &Proxies) -> IpAddr {
-    proxies.client(peer_of(request), &values(request, "x-forwarded-for"))
+    proxies.client(peer_of(request), &values(request, &FORWARDED_FOR))
 }
 
 fn peer_of(request: &HttpRequest) -> IpAddr {
@@ -138,7 +146,7 @@ fn single(request: &HttpRequest, name: &HeaderName) -> Result<Option<String>> {
     Ok(Some(text.trim().to_string()).filter(|text| !text.is_empty()))
 }
 
-fn values<'r>(request: &'r HttpRequest, name: &'static str) -> Vec<&'r str> {
+fn values<'r>(request: &'r HttpRequest, name: &HeaderName) -> Vec<&'r str> {
     request.headers().get_all(name).map(|value| value.to_str().unwrap_or("")).collect()
 }
 
@@ -149,7 +157,7 @@ fn host_of(request: &HttpRequest) -> String {
 }
 
 fn cookies(request: &HttpRequest) -> Vec<(String, String)> {
-    let lines = values(request, "cookie");
+    let lines = values(request, &header::COOKIE);
     let pairs = lines.iter().flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.map(|(name, value)| (name.to_string(), value.to_string())).collect()
 }

@@ -22,7 +22,7 @@ pub struct Scope(Arc<Inner>);
 
 pub struct Inner {
     pub house: House,
-    pub incoming: Incoming,
+    pub incoming: Arc<Incoming>,
     pub tenant: Option<Arc<Tenant>>,
     pub app: Option<Arc<App>>,
     pub who: Who,
@@ -58,19 +58,19 @@ impl Scope {
 
     /// For jobs and commands: the server itself, in a tenant or above them all.
     pub fn of_house(house: House, tenant: Option<Arc<Tenant>>) -> Self {
-        let incoming = Incoming::none();
+        let incoming = Arc::new(Incoming::none());
         Self::new(Inner { house, incoming, tenant, app: None, who: Who::House, causation: None })
     }
 
     /// A job's: what it changes says which job it was.
     pub fn of_job(house: House, tenant: Option<Arc<Tenant>>, job: JobId) -> Self {
-        let incoming = Incoming::none();
+        let incoming = Arc::new(Incoming::none());
         Self::new(Inner { house, incoming, tenant, app: None, who: Who::House, causation: Some(job.0) })
     }
 
     /// For commands: an operator, in a tenant or above them all.
     pub fn of_operator(house: House, tenant: Option<Arc<Tenant>>) -> Self {
-        let incoming = Incoming::none();
+        let incoming = Arc::new(Incoming::none());
         Self::new(Inner { house, incoming, tenant, app: None, who: Who::Operator, causation: None })
     }
 
@@ -112,24 +112,26 @@ impl Scope {
         }
     }
 
-    pub fn cause(&self) -> Cause {
-        let (actor, session) = match &self.who {
-            Who::Nobody => (Actor::NOBODY, None),
-            Who::House => (Actor::SERVER, None),
-            Who::Operator => (Actor::OPERATOR, None),
+    pub fn actor(&self) -> Actor {
+        match &self.who {
+            Who::Nobody => Actor::NOBODY,
+            Who::House => Actor::SERVER,
+            Who::Operator => Actor::OPERATOR,
             Who::Server => {
                 let client = self.app.as_ref().map(|app| app.client.id.0);
-                (Actor { kind: ActorKind::Client, id: client, on_behalf_of: None }, None)
+                Actor { kind: ActorKind::Client, id: client, on_behalf_of: None }
             }
-            Who::Pending(pending) => (Actor::user(pending.user_id), None),
-            Who::Session(live) => {
-                (Actor { on_behalf_of: live.impersonator, ..Actor::user(live.user) }, Some(live.session))
-            }
-        };
+            Who::Pending(pending) => Actor::user(pending.user_id),
+            Who::Session(live) => Actor { on_behalf_of: live.impersonator, ..Actor::user(live.user) },
+        }
+    }
+
+    pub fn cause(&self) -> Cause {
+        let session = self.live().ok().map(|live| live.session);
         let of_request = !matches!(self.who, Who::House | Who::Operator);
         Cause {
             tenant: self.tenant.as_ref().map(|tenant| tenant.id),
-            actor,
+            actor: self.actor(),
             session,
             request: of_request.then_some(self.incoming.request.0),
             causation: self.causation,

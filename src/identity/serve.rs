@@ -10,7 +10,7 @@ use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, guard};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Map, Value};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::gate;
 use super::house::House;
@@ -142,10 +142,11 @@ async fn carry_out(
     known: &mut Known,
 ) -> Result<Answer> {
     edge::check(request, sizes(house))?;
-    let incoming = Incoming::read(request, id, &house.proxies)?;
+    let incoming = Arc::new(Incoming::read(request, id, &house.proxies)?);
     telling::undeclared_proxy(house, &incoming);
     let scope = gate::admit(house, route, incoming.clone(), known).await?;
-    let reading = tracing::debug_span!("input");
+    // A step of its own only where there is something to wait for.
+    let reading = if route.method == Method::Get { Span::none() } else { tracing::debug_span!("input") };
     let input = input(house, route, &incoming, payload).instrument(reading).await?;
     match route.run(scope.clone(), input.clone()).await {
         // What the gate saw has moved: once more from the door, from nothing remembered, and then no more.
@@ -314,30 +315,33 @@ impl Reader {
 }
 
 /// Headers that every answer carries; what an answer sets itself wins.
-const ALWAYS: &[(&str, &str)] = &[
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "no-referrer"),
-    ("cache-control", "no-store"),
-    ("strict-transport-security", "max-age=31536000; includeSubDomains"),
-    ("cross-origin-opener-policy", "same-origin"),
+static ALWAYS: [(HeaderName, HeaderValue); 8] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains")),
+    (header::CROSS_ORIGIN_OPENER_POLICY, HeaderValue::from_static("same-origin")),
     // Pages elsewhere may not even load an answer as a script or a picture (XS-Leaks); CORS is not concerned.
-    ("cross-origin-resource-policy", "same-origin"),
+    (header::CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin")),
     (
-        "content-security-policy",
-        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'",
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'",
+        ),
     ),
-    ("vary", "Origin"),
+    (header::VARY, HeaderValue::from_static("Origin")),
 ];
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("doorward-request-id");
 const EXPOSED: &str = "retry-after, etag, doorward-request-id, www-authenticate";
 
 async fn respond(house: &House, answer: Answer, id: RequestId, reader: &Reader) -> HttpResponse {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
-    for (name, value) in ALWAYS {
-        response.insert_header((*name, *value));
+    for (name, value) in &ALWAYS {
+        response.insert_header((name.clone(), value.clone()));
     }
-    response.insert_header(("doorward-request-id", id.to_string()));
+    response.insert_header((REQUEST_ID, id.to_string()));
     if matches!(answer.status, 400 | 408 | 413 | 414 | 431) {
         // What follows on this connection may be the rest of what was refused (INJ-12).
         response.force_close();

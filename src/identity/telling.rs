@@ -25,26 +25,25 @@ const NOWHERE: &str = "router.nowhere";
 pub struct Known {
     /// The request's own.
     span: Span,
-    cause: Option<Cause>,
+    scope: Option<Scope>,
 }
 
 impl Known {
     pub fn nothing(span: Span) -> Self {
-        Self { span, cause: None }
+        Self { span, scope: None }
     }
 
     pub fn learn(&mut self, scope: &Scope) {
-        let cause = scope.cause();
-        self.is_at(cause.tenant);
-        if let Some(actor) = cause.actor.id {
+        self.is_at(scope.tenant.as_ref().map(|tenant| tenant.id));
+        if let Some(actor) = scope.actor().id {
             self.span.record("actor", display(actor));
         }
-        self.cause = Some(cause);
+        self.scope = Some(scope.clone());
     }
 
     /// Where the request was let in, or would have been.
     pub fn tenant(&self) -> Option<TenantId> {
-        self.cause.as_ref().and_then(|cause| cause.tenant)
+        self.scope.as_ref().and_then(|scope| scope.tenant.as_ref()).map(|tenant| tenant.id)
     }
 
     fn is_at(&self, tenant: Option<TenantId>) {
@@ -171,8 +170,8 @@ pub async fn deny(
     let status = error.status();
     let incoming = Incoming::read(request, id, &house.proxies).ok()?;
     known.span.record("address", house.disguise.of(incoming.address));
-    let cause = match &known.cause {
-        Some(cause) => cause.clone(),
+    let cause = match &known.scope {
+        Some(scope) => scope.cause(),
         None => stranger(house, &incoming).await,
     };
     let tenant = cause.tenant;

@@ -22,6 +22,7 @@ mod inbox;
 mod jobs;
 mod kit;
 mod nodes;
+mod operations;
 mod password;
 mod recipes;
 mod refresh;

@@ -1,10 +1,10 @@
 //! One line for each thing that is told, with the request or job that it belongs to.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Write as _};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
@@ -34,7 +34,7 @@ pub struct Line<'l> {
     pub level: &'l Level,
     /// Of a library's event.
     pub target: Option<&'l str>,
-    pub facts: Vec<(&'static str, Fact)>,
+    pub facts: Vec<(&'static str, &'l Fact)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +50,11 @@ pub enum Fact {
 struct Told(Facts);
 
 #[derive(Default)]
-struct Facts(Vec<(&'static str, Fact)>);
+struct Facts {
+    /// Each at its place in `ORDER`: every request writes a line, and neither searches nor sorts for it.
+    ordered: [Option<Fact>; ORDER.len()],
+    others: Vec<(&'static str, Fact)>,
+}
 
 /// First in a line, in this order; whatever else follows.
 const ORDER: &[&str] = &[
@@ -75,10 +79,12 @@ impl Lines {
         Self { look, clock, write: Box::new(write) }
     }
 
-    fn tell(&self, line: &Line<'_>) {
+    fn tell(&self, metadata: &Metadata<'_>, facts: Vec<(&'static str, &Fact)>) {
+        let target = Some(metadata.target()).filter(|target| !target.starts_with("doorward"));
+        let line = Line { at: self.clock.now(), level: metadata.level(), target, facts };
         let mut text = match self.look {
-            Look::Json => json(line),
-            Look::Text { coloured } => text::line(line, coloured),
+            Look::Json => json(&line),
+            Look::Text { coloured } => text::line(&line, coloured),
         };
         text.push('\n');
         (self.write)(text.as_bytes());
@@ -106,29 +112,41 @@ impl<S: Subscriber + for<'l> LookupSpan<'l>> Layer<S> for Lines {
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut facts = Facts::default();
+        let mut said = Facts::default();
+        event.record(&mut said);
         for span in context.event_scope(event).into_iter().flatten() {
-            if let Some(Told(known)) = span.extensions().get::<Told>() {
-                known.0.iter().for_each(|(name, fact)| facts.put(name, fact.clone()));
-                break;
+            let extensions = span.extensions();
+            if let Some(Told(known)) = extensions.get::<Told>() {
+                return self.tell(event.metadata(), said.over(known));
             }
         }
-        event.record(&mut facts);
-        let place = |name: &str| ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len());
-        facts.0.sort_by_key(|(name, _)| place(name));
-        let metadata = event.metadata();
-        let target = Some(metadata.target()).filter(|target| !target.starts_with("doorward"));
-        self.tell(&Line { at: self.clock.now(), level: metadata.level(), target, facts: facts.0 });
+        self.tell(event.metadata(), said.over(&Facts::default()));
     }
 }
 
 impl Facts {
     fn put(&mut self, name: &'static str, fact: Fact) {
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
+        if let Some(place) = place(name).and_then(|place| self.ordered.get_mut(place)) {
+            *place = Some(fact);
+            return;
+        }
+        match self.others.iter_mut().find(|(known, _)| *known == name) {
             Some((_, known)) => *known = fact,
-            None => self.0.push((name, fact)),
+            None => self.others.push((name, fact)),
         }
     }
+
+    /// What is said here, and of the rest what was known before; in order.
+    fn over<'f>(&'f self, known: &'f Self) -> Vec<(&'static str, &'f Fact)> {
+        let each = ORDER.iter().zip(self.ordered.iter().zip(&known.ordered));
+        let ordered = each.filter_map(|(name, (own, known))| Some((*name, own.as_ref().or(known.as_ref())?)));
+        let unsaid = known.others.iter().filter(|(name, _)| !self.others.iter().any(|(own, _)| own == name));
+        ordered.chain(unsaid.chain(&self.others).map(|(name, fact)| (*name, fact))).collect()
+    }
+}
+
+fn place(name: &str) -> Option<usize> {
+    ORDER.iter().position(|known| *known == name)
 }
 
 fn named(field: &Field) -> &'static str {
@@ -165,12 +183,22 @@ impl Visit for Facts {
     }
 }
 
+fn level(level: &Level) -> &'static str {
+    match *level {
+        Level::ERROR => "error",
+        Level::WARN => "warn",
+        Level::INFO => "info",
+        Level::DEBUG => "debug",
+        Level::TRACE => "trace",
+    }
+}
+
 fn json(line: &Line<'_>) -> String {
     let mut out = String::with_capacity(512);
     out.push_str("{\"timestamp\":");
-    quoted(&line.at.to_string(), &mut out);
+    let _ = write!(out, "\"{}\"", line.at);
     out.push_str(",\"level\":");
-    quoted(&line.level.as_str().to_lowercase(), &mut out);
+    quoted(level(line.level), &mut out);
     if let Some(target) = line.target {
         out.push_str(",\"target\":");
         quoted(target, &mut out);
@@ -181,10 +209,11 @@ fn json(line: &Line<'_>) -> String {
         out.push(':');
         match fact {
             Fact::Text(text) => quoted(text, &mut out),
-            Fact::Number(number) if number.is_finite() => out.push_str(&number.to_string()),
+            // Writing to a string does not fail.
+            Fact::Number(number) if number.is_finite() => _ = write!(out, "{number}"),
             Fact::Number(_) => out.push_str("null"),
-            Fact::Whole(number) => out.push_str(&number.to_string()),
-            Fact::Truth(truth) => out.push_str(&truth.to_string()),
+            Fact::Whole(number) => _ = write!(out, "{number}"),
+            Fact::Truth(truth) => _ = write!(out, "{truth}"),
         }
     }
     out.push('}');

@@ -34,7 +34,8 @@ pub fn install(config: &Config, clock: &Clock, recorder: &Recorder) {
         }
     };
     let filter = EnvFilter::try_from_env("RUST_LOG").unwrap_or_else(|_| EnvFilter::new(DEFAULT));
-    let lines = Lines::new(look, clock.clone(), |line| outlet::stderr().line(line)).with_filter(filter.and(FilterFn::new(may_speak)));
+    let lines = Lines::new(look, clock.clone(), |line| outlet::stderr().line(line))
+        .with_filter(filter.and(FilterFn::new(may_speak)));
     let installed = tracing_subscriber::registry()
         .with(recorder.layer().with_filter(Recording::filter()))
         .with(lines)

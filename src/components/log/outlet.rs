@@ -89,7 +89,10 @@ fn carry(shared: &Shared, sink: &mut impl Write) {
         // Where nobody reads, nobody is told.
         drop(sink.write_all(&lines));
         if lost > 0 {
-            drop(writeln!(sink, "{{\"level\":\"warn\",\"message\":\"lines of the log were lost: nobody read\",\"count\":{lost}}}"));
+            drop(writeln!(
+                sink,
+                "{{\"level\":\"warn\",\"message\":\"lines of the log were lost: nobody read\",\"count\":{lost}}}"
+            ));
         }
         drop(sink.flush());
         lines.clear();

@@ -12,18 +12,24 @@ fn is_unseen(c: char) -> bool {
 /// As a JSON string with its quotes. All of the above have escapes of four digits.
 pub fn quoted(text: &str, out: &mut String) {
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if is_unseen(c) => escape(c, out),
-            c => out.push(c),
-        }
+    // Almost everything is plain, and then it is copied.
+    match text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\') {
+        true => out.push_str(text),
+        false => text.chars().for_each(|c| quote(c, out)),
     }
     out.push('"');
+}
+
+fn quote(c: char, out: &mut String) {
+    match c {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        c if is_unseen(c) => escape(c, out),
+        c => out.push(c),
+    }
 }
 
 /// As a word if it is one, else quoted.

@@ -19,6 +19,11 @@ pub fn start(settings: &str) -> (u16, Leash) {
     (0..3).find_map(|_| programs.serve(settings)).expect("no free port for PostgreSQL, thrice")
 }
 
+/// One of the server's own programs, of the version that `start` serves.
+pub fn program(name: &str) -> PathBuf {
+    Programs::find().folder.join(name)
+}
+
 pub fn url(port: u16, database: &str) -> String {
     format!("postgres://doorward@127.0.0.1:{port}/{database}")
 }
