@@ -86,9 +86,9 @@ fn laid(ground: &Ground) -> Option<Image> {
 /// What a power cut under load leaves of an image.
 async fn cut(
     image: &Image,
-    (people, variables): ((&Door, &mut [Caller]), &[(&str, &str)]),
-    chance: &mut Chance,
-    when: &str,
+    people: (&Door, &mut [Caller]),
+    (chance, when): (&mut Chance, &str),
+    variables: &[(&str, &str)],
 ) -> ([u64; 5], Image) {
     let (from, after) = (image.room.path().join("image"), Image::room());
     let to = after.path().join("image");
@@ -112,7 +112,7 @@ async fn cuts(ground: Ground) {
 
     for round in 0..10 {
         let when = format!("POWER_SEED={}, image {round}", chance.seed());
-        let (done, left) = cut(&image, ((&door, &mut callers), &[]), &mut chance, &when).await;
+        let (done, left) = cut(&image, (&door, &mut callers), (&mut chance, &when), &[]).await;
         assert_whole(&left.ground(), &mut callers, &when);
         sum.iter_mut().zip(done).for_each(|(sum, done)| *sum += done);
         image = left;
@@ -130,7 +130,7 @@ async fn found_out(ground: Ground) {
     let (folder, library) = (image.folder().display().to_string(), library().display().to_string());
     let lies = [("LD_PRELOAD", library.as_str()), ("DISK_FOLDER", &folder), ("DISK_LIES", "all")];
 
-    let (done, left) = cut(&image, ((&door, &mut callers), &lies), &mut chance, "unsynced").await;
+    let (done, left) = cut(&image, (&door, &mut callers), (&mut chance, "unsynced"), &lies).await;
 
     let judged = catch_unwind(AssertUnwindSafe(|| assert_whole(&left.ground(), &mut callers, "unsynced")));
     println!("{done:?} acknowledged on an image that is not synced, and the loss is found");

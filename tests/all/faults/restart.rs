@@ -12,8 +12,8 @@ use super::load::{SETTINGS, people, under_load, until_done};
 use crate::ground::Ground;
 use crate::ground::app::Reply;
 use crate::ground::chance::Chance;
-use crate::ground::cluster::Restartable;
 use crate::ground::people::PASSWORD;
+use crate::ground::restartable::Restartable;
 use crate::ground::spawned::Spawned;
 
 const PEOPLE: usize = 12;

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -15,65 +15,27 @@ const NOBODY: u32 = 65534;
 
 /// With further settings, as `postgres` takes them. It serves as long as the leash is held.
 pub fn start(settings: &str) -> (u16, Leash) {
-    let programs = Programs::find();
-    (0..3).find_map(|_| programs.serve(settings)).expect("no free port for PostgreSQL, thrice")
+    let (port, _, leash) = lease(("exec {}", "QUIT"), settings);
+    (port, leash)
 }
 
 pub fn url(port: u16, database: &str) -> String {
     format!("postgres://doorward@127.0.0.1:{port}/{database}")
 }
 
-/// One that is stopped and started again while it is held: the port and the folder stay.
-pub struct Restartable {
-    pub port: u16,
-    folder: PathBuf,
-    _leash: Leash,
+/// A script for the shell, in which `{}` is the server, and the signal that ends it.
+pub type How = (&'static str, &'static str);
+
+/// The port, the folder and what holds them.
+pub fn lease(how: How, settings: &str) -> (u16, PathBuf, Leash) {
+    let programs = Programs::find();
+    (0..3).find_map(|_| programs.serve(how, settings)).expect("no free port for PostgreSQL, thrice")
 }
 
-impl Restartable {
-    /// As a machine has it that keeps what it was given.
-    pub fn start() -> Self {
-        let programs = Programs::find();
-        let started = (0..3).find_map(|_| programs.lease(AGAIN, ""));
-        let (port, folder, leash) = started.expect("no free port for PostgreSQL, thrice");
-        Self { port, folder, _leash: leash }
-    }
-
-    /// `INT` is a fast stop and `QUIT` an immediate one, as `pg_ctl -m` names them. It stays down until
-    /// [`Self::let_start`], and is down when this answers.
-    pub fn stop(&self, signal: &str) {
-        fs::write(self.folder.join("held"), "").unwrap();
-        let lock = self.folder.join("data/postmaster.pid");
-        let pid = fs::read_to_string(&lock).unwrap().lines().next().unwrap().to_owned();
-        let sent = Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap();
-        assert!(sent.success());
-        let patience = Instant::now() + Duration::from_secs(30);
-        while lock.exists() {
-            assert!(Instant::now() < patience, "PostgreSQL does not stop");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    /// It takes connections when this answers.
-    pub fn let_start(&self) {
-        fs::remove_file(self.folder.join("held")).unwrap();
-        let patience = Instant::now() + Duration::from_secs(30);
-        while !is_ready(&self.folder) {
-            assert!(Instant::now() < patience, "PostgreSQL does not start again");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
+pub fn is_ready(folder: &Path) -> bool {
+    let lock = fs::read_to_string(folder.join("data/postmaster.pid")).unwrap_or_default();
+    lock.lines().nth(7).is_some_and(|state| state.trim() == "ready")
 }
-
-/// A script for the shell, and the signal that ends it.
-type How = (&'static str, &'static str);
-
-/// Once, in the shell's own place.
-const ONCE: How = ("exec {}", "QUIT");
-/// Again and again, unless somebody holds it. A shell in the background is deaf to QUIT, and hands on what ends it.
-const AGAIN: How = (AGAIN_SCRIPT, "TERM");
-const AGAIN_SCRIPT: &str = "trap 'kill -QUIT $server; exit' TERM; while :; do {} & server=$!; wait $server; \
-    while [ -e held ]; do sleep 0.05; done; done";
 
 /// The server's own programs, all of one version.
 struct Programs {
@@ -107,12 +69,8 @@ impl Programs {
         told.into_iter().chain(debian).chain(path)
     }
 
-    fn serve(&self, settings: &str) -> Option<(u16, Leash)> {
-        self.lease(ONCE, settings).map(|(port, _, leash)| (port, leash))
-    }
-
     /// `None` when another process took the port first.
-    fn lease(&self, (script, signal): How, settings: &str) -> Option<(u16, PathBuf, Leash)> {
+    fn serve(&self, (script, signal): How, settings: &str) -> Option<(u16, PathBuf, Leash)> {
         let folder = TempDir::with_prefix_in("doorward-postgres-", "/tmp").unwrap().keep();
         let user = (fs::metadata(&folder).unwrap().uid() == 0).then_some(NOBODY);
         chown(&folder, user, user).unwrap();
@@ -163,11 +121,6 @@ impl Programs {
 /// Of `…/15/bin`: 15.
 fn version(folder: &Path) -> Option<u32> {
     folder.parent()?.file_name()?.to_str()?.parse().ok()
-}
-
-fn is_ready(folder: &Path) -> bool {
-    let lock = fs::read_to_string(folder.join("data/postmaster.pid")).unwrap_or_default();
-    lock.lines().nth(7).is_some_and(|state| state.trim() == "ready")
 }
 
 /// True when the server takes connections, false when its port was taken.
