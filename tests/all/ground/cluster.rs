@@ -15,12 +15,26 @@ const NOBODY: u32 = 65534;
 
 /// With further settings, as `postgres` takes them. It serves as long as the leash is held.
 pub fn start(settings: &str) -> (u16, Leash) {
-    let programs = Programs::find();
-    (0..3).find_map(|_| programs.serve(settings)).expect("no free port for PostgreSQL, thrice")
+    let (port, _, leash) = lease(("exec {}", "QUIT"), settings);
+    (port, leash)
 }
 
 pub fn url(port: u16, database: &str) -> String {
     format!("postgres://doorward@127.0.0.1:{port}/{database}")
+}
+
+/// A script for the shell, in which `{}` is the server, and the signal that ends it.
+pub type How = (&'static str, &'static str);
+
+/// The port, the folder and what holds them.
+pub fn lease(how: How, settings: &str) -> (u16, PathBuf, Leash) {
+    let programs = Programs::find();
+    (0..3).find_map(|_| programs.serve(how, settings)).expect("no free port for PostgreSQL, thrice")
+}
+
+pub fn is_ready(folder: &Path) -> bool {
+    let lock = fs::read_to_string(folder.join("data/postmaster.pid")).unwrap_or_default();
+    lock.lines().nth(7).is_some_and(|state| state.trim() == "ready")
 }
 
 /// The server's own programs, all of one version.
@@ -56,21 +70,22 @@ impl Programs {
     }
 
     /// `None` when another process took the port first.
-    fn serve(&self, settings: &str) -> Option<(u16, Leash)> {
+    fn serve(&self, (script, signal): How, settings: &str) -> Option<(u16, PathBuf, Leash)> {
         let folder = TempDir::with_prefix_in("doorward-postgres-", "/tmp").unwrap().keep();
         let user = (fs::metadata(&folder).unwrap().uid() == 0).then_some(NOBODY);
         chown(&folder, user, user).unwrap();
         self.lay(&folder, user);
 
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let command = format!(
-            "exec '{}' -D data -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
+        let server = format!(
+            "'{}' -D data -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
              -c max_connections=300 {settings} > log 2>&1",
             self.folder.join("postgres").display()
         );
-        let how = Leashed { folder: &folder, signal: "QUIT", user };
+        let command = script.replace("{}", &server);
+        let how = Leashed { folder: &folder, signal, user };
         let leash = Leash::start(&how, ["/bin/sh", "-c", &command]);
-        wait_for(&folder).then_some((port, leash))
+        wait_for(&folder).then_some((port, folder, leash))
     }
 
     /// A data folder: a copy of one that this user once initialised with this version.
@@ -111,8 +126,7 @@ fn version(folder: &Path) -> Option<u32> {
 /// True when the server takes connections, false when its port was taken.
 fn wait_for(folder: &Path) -> bool {
     for _ in 0..1500 {
-        let lock = fs::read_to_string(folder.join("data/postmaster.pid")).unwrap_or_default();
-        if lock.lines().nth(7).is_some_and(|state| state.trim() == "ready") {
+        if is_ready(folder) {
             return true;
         }
         let log = fs::read_to_string(folder.join("log")).unwrap_or_default();

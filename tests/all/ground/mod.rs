@@ -12,6 +12,7 @@ mod leash;
 pub mod mime;
 pub mod people;
 mod postgres;
+pub mod restartable;
 pub mod smtp;
 mod smtp_talk;
 mod sound;
@@ -40,6 +41,8 @@ pub struct Ground {
 enum Lent {
     Sqlite(sqlite::File),
     Postgres(postgres::Database),
+    /// What the test has laid out itself.
+    Own(String),
 }
 
 impl Ground {
@@ -51,11 +54,26 @@ impl Ground {
         Self { kind, lent: Arc::new(lent), sound: Arc::default() }
     }
 
+    /// A database of a PostgreSQL that is this test's alone.
+    pub fn alone(port: u16) -> Self {
+        let url = cluster::url(port, "postgres");
+        doorward::db::migrate(&url, "test", doorward::base::Timestamp::EPOCH).unwrap();
+        Self::at(Kind::Postgres, url)
+    }
+
+    /// A database that a test has laid out itself; servers of it have the real time.
+    pub fn at(kind: Kind, url: String) -> Self {
+        let ground = Self { kind, lent: Arc::new(Lent::Own(url)), sound: Arc::default() };
+        ground.goes_by(&doorward::components::Clock::real());
+        ground
+    }
+
     /// What `DATABASE_URL` would say.
     pub fn url(&self) -> String {
         match &*self.lent {
             Lent::Sqlite(file) => file.url(),
             Lent::Postgres(database) => database.url(),
+            Lent::Own(url) => url.clone(),
         }
     }
 
