@@ -10,13 +10,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::{App, HttpServer, web};
+use secrecy::ExposeSecret;
 
 use crate::base::Error;
 use crate::components::config::{self, Config, Environment, MailTls, MailTransport};
 use crate::components::database::Database;
 use crate::components::hasher::{self, Hasher};
 use crate::components::keys::Keys;
-use crate::components::limiter::Limiter;
+use crate::components::limiter::{self, Limiter};
 use crate::components::mailer::{Kept, Mailer, Smtp, SmtpSettings, Tls, Transport};
 use crate::components::platform::{Builder, Cause, Component, Handle, Platform, Unsound, Watch};
 use crate::components::recorder::{Disguise, Recorder};
@@ -24,7 +25,7 @@ use crate::components::templates::Templates;
 use crate::components::vault::Vault;
 use crate::components::{Clock, Random};
 use crate::components::{assets, health, limits, metrics};
-use crate::db::Db;
+use crate::db::{Db, is_postgres};
 use crate::http::edge;
 use crate::identity::hearing::Listener;
 use crate::identity::house::{House, Lent};
@@ -215,7 +216,11 @@ impl Component for Shared {
     async fn init(&mut self, (given, db, keys, hasher, post): Self::Consumes) -> Result<House, Cause> {
         one_master_key(&db, &given.vault).await?;
         let now = given.clock.clone();
-        let limiter = Limiter::new(Arc::new(move || now.now()), limits::classes(&given.config));
+        let (clock, classes): (limiter::Clock, _) =
+            (Arc::new(move || now.now()), limits::classes(&given.config));
+        // A server of its own file has nobody to tell.
+        let has_others = is_postgres(given.config.database.url.expose_secret());
+        let limiter = if has_others { Limiter::shared(clock, classes) } else { Limiter::new(clock, classes) };
         let Given { config, clock, vault } = given;
         let recorder = Recorder::shared(config.events.recorder, &clock);
         let disguise = Disguise::new(&vault)?;

@@ -1,7 +1,7 @@
 //! The limiter: token buckets in a fixed piece of memory, and how many guesses at a key are in flight.
 //!
-//! Each node counts for itself. It does no I/O and so has no failure mode of its own; a class that nobody
-//! configured is refused. A bucket is one number, the time at which it will be full again: a full bucket and a
+//! Each node counts for itself, and takes in what others say they have counted (`owe`). It does no I/O and so has no
+//! failure mode of its own; a class that nobody configured is refused. A bucket is one number, the time at which it will be full again: a full bucket and a
 //! forgotten one are the same, and forgetting can only ever give back what waiting would have given.
 //!
 //! When a set of the table is full, the bucket that would be full soonest is forgotten. To push out an exhausted
@@ -52,7 +52,25 @@ struct Inner {
     hash: RandomState,
     shards: Vec<Mutex<Vec<Bucket>>>,
     in_flight: Mutex<HashMap<u64, u32>>,
+    /// What other nodes are to be told, where there may be any.
+    news: Option<News>,
 }
+
+/// By class and key.
+type News = Mutex<HashMap<(&'static str, Vec<u8>), u32>>;
+
+/// Tokens that were taken from one bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spent {
+    pub class: String,
+    pub key: Vec<u8>,
+    pub tokens: u32,
+}
+
+/// A bucket of which less than this share was taken is of no interest to others.
+const WORTH_TELLING: i64 = 16;
+/// Buckets of which others are told at a time: under a flood from more addresses, each of them is far below its limit.
+const NEWS: usize = 4096;
 
 /// A key, and the microseconds since 1970 at which it is full; free when both are zero. A plain pair, for of those alone
 /// does `vec!` ask the system for zeroed pages, which are no memory until they are touched.
@@ -64,10 +82,19 @@ impl Limiter {
     }
 
     fn sized(clock: Clock, classes: Vec<Class>, buckets: usize) -> Self {
+        Self::made((clock, classes), buckets, None)
+    }
+
+    fn made((clock, classes): (Clock, Vec<Class>), buckets: usize, news: Option<News>) -> Self {
         let shard = || Mutex::new(vec![(0, 0); (buckets / SHARDS).next_multiple_of(WAYS)]);
         let shards = (0..SHARDS).map(|_| shard()).collect();
         let (hash, in_flight) = (RandomState::new(), Mutex::default());
-        Self(Arc::new(Inner { clock, classes, hash, shards, in_flight }))
+        Self(Arc::new(Inner { clock, classes, hash, shards, in_flight, news }))
+    }
+
+    /// Remembers what it counts until somebody takes it to the other nodes.
+    pub fn shared(clock: Clock, classes: Vec<Class>) -> Self {
+        Self::made((clock, classes), BUCKETS, Some(Mutex::default()))
     }
 
     /// Takes `cost` tokens, or none and says when they will be there. More than a burst counts as a burst.
@@ -78,9 +105,9 @@ impl Limiter {
             return Err(RetryAfter(60));
         };
         let now = (inner.clock)().0;
-        let key = inner.hash.hash_one((class.name, key)) | 1;
-        let mut shard = inner.shard(key);
-        let Some((_, full_at)) = find(&mut shard, key, now) else {
+        let hashed = inner.hash.hash_one((class.name, key)) | 1;
+        let mut shard = inner.shard(hashed);
+        let Some((_, full_at)) = find(&mut shard, hashed, now) else {
             return Err(RetryAfter(60));
         };
         let (capacity, price) = (class.micros(class.burst), class.micros(cost.min(class.burst)));
@@ -92,7 +119,33 @@ impl Limiter {
             return Err(RetryAfter::micros(excess));
         }
         *full_at = now + debt + price;
+        drop(shard);
+        if debt + price >= capacity / WORTH_TELLING {
+            inner.remember((class.name, key), cost.min(class.burst));
+        }
         Ok(())
+    }
+
+    /// What others have not been told yet.
+    pub fn news(&self) -> Vec<Spent> {
+        let Some(news) = &self.0.news else { return Vec::new() };
+        let taken = std::mem::take(&mut *news.lock().unwrap_or_else(PoisonError::into_inner));
+        let spent =
+            |((class, key), tokens): ((&str, Vec<u8>), u32)| Spent { class: class.to_owned(), key, tokens };
+        taken.into_iter().map(spent).collect()
+    }
+
+    /// Takes away what another node has counted. It is not news to anybody else.
+    pub fn owe(&self, spent: &Spent) {
+        let inner = &self.0;
+        let Some(class) = inner.classes.iter().find(|known| known.name == spent.class) else { return };
+        let now = (inner.clock)().0;
+        let hashed = inner.hash.hash_one((class.name, spent.key.as_slice())) | 1;
+        if let Some((_, full_at)) = find(&mut inner.shard(hashed), hashed, now) {
+            let (capacity, price) = (class.micros(class.burst), class.micros(spent.tokens.min(class.burst)));
+            let debt = full_at.saturating_sub(now).clamp(0, capacity);
+            *full_at = now + (debt + price).min(capacity);
+        }
     }
 
     /// One token by the caller's address, within `scope`. Who holds a /48 holds 65,536 networks of the size that counts
@@ -185,6 +238,17 @@ impl From<RetryAfter> for Error {
 }
 
 impl Inner {
+    fn remember(&self, (class, key): (&'static str, &[u8]), tokens: u32) {
+        let Some(news) = &self.news else { return };
+        let mut news = news.lock().unwrap_or_else(PoisonError::into_inner);
+        let (room, key) = (news.len() < NEWS, (class, key.to_vec()));
+        match news.entry(key) {
+            Entry::Occupied(mut known) => *known.get_mut() = known.get().saturating_add(tokens),
+            Entry::Vacant(new) if room => _ = new.insert(tokens),
+            Entry::Vacant(_) => {}
+        }
+    }
+
     fn shard(&self, key: u64) -> MutexGuard<'_, Vec<Bucket>> {
         let at = usize::try_from(key >> 58).unwrap_or(0) % SHARDS;
         #[expect(clippy::indexing_slicing, reason = "there are always SHARDS shards")]

@@ -15,6 +15,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::house::House;
+use super::sharing;
+use crate::base::RecordId;
 use crate::components::metrics::names;
 use crate::components::platform::{Cause, Component};
 use crate::db::DbConn;
@@ -32,6 +34,7 @@ pub struct Listener {
     house: Option<House>,
     ended: Arc<AtomicBool>,
     watching: Option<JoinHandle<()>>,
+    telling: Option<JoinHandle<()>>,
 }
 
 impl Component for Listener {
@@ -52,9 +55,10 @@ impl Component for Listener {
         match house.db.strangers() {
             Some(strangers) => self.watching = Some(tokio::spawn(watch_file(house, strangers))),
             None => {
-                let ended = self.ended.clone();
+                let (ended, node) = (self.ended.clone(), RecordId::new());
+                self.telling = Some(tokio::spawn(sharing::tell(house.clone(), node)));
                 let named = thread::Builder::new().name("doorward-listener".into());
-                named.spawn(move || listen(&house, &ended))?;
+                named.spawn(move || listen(&house, node, &ended))?;
             }
         }
         Ok(())
@@ -62,7 +66,7 @@ impl Component for Listener {
 
     async fn stop(&mut self) -> Result<(), Cause> {
         self.ended.store(true, Ordering::SeqCst);
-        if let Some(task) = self.watching.take() {
+        for task in [self.watching.take(), self.telling.take()].into_iter().flatten() {
             task.abort();
         }
         Ok(())
@@ -73,6 +77,9 @@ impl Component for Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::SeqCst);
+        if let Some(task) = self.telling.take() {
+            task.abort();
+        }
     }
 }
 
@@ -86,10 +93,10 @@ async fn watch_file(house: House, mut strangers: watch::Receiver<u64>) {
 }
 
 /// Until it is told to end: connected, or on the way to it.
-fn listen(house: &House, ended: &AtomicBool) {
+fn listen(house: &House, node: RecordId, ended: &AtomicBool) {
     let mut pause = FIRST_PAUSE;
     while !ended.load(Ordering::SeqCst) {
-        if let Err(error) = hear(house, ended, &mut pause) {
+        if let Err(error) = hear(house, node, ended, &mut pause) {
             tracing::warn!(%error, "notices of other nodes are not heard; trying again");
         }
         metrics::gauge!(names::LISTENING).set(0.0);
@@ -98,7 +105,7 @@ fn listen(house: &House, ended: &AtomicBool) {
     }
 }
 
-fn hear(house: &House, ended: &AtomicBool, pause: &mut Duration) -> Result<(), Cause> {
+fn hear(house: &House, node: RecordId, ended: &AtomicBool, pause: &mut Duration) -> Result<(), Cause> {
     let DbConn::Pg(mut conn) = DbConn::open(house.config.database.url.expose_secret())? else {
         return Ok(());
     };
@@ -111,7 +118,7 @@ fn hear(house: &House, ended: &AtomicBool, pause: &mut Duration) -> Result<(), C
     metrics::gauge!(names::LISTENING).set(1.0);
     let mut asked = Instant::now();
     while !ended.load(Ordering::SeqCst) {
-        take_notice(house, &mut conn)?;
+        take_notice(house, node, &mut conn)?;
         if asked.elapsed() >= ASK {
             conn.batch_execute("SELECT 1")?;
             asked = Instant::now();
@@ -121,18 +128,21 @@ fn hear(house: &House, ended: &AtomicBool, pause: &mut Duration) -> Result<(), C
     Ok(())
 }
 
-fn take_notice(house: &House, conn: &mut PgConnection) -> Result<(), Cause> {
+fn take_notice(house: &House, node: RecordId, conn: &mut PgConnection) -> Result<(), Cause> {
     for notice in conn.notifications_iter() {
-        heed(house, &notice?.payload);
+        heed(house, node, &notice?.payload);
     }
     Ok(())
 }
 
 /// A word of a newer version, which we do not know, may mean anything.
-fn heed(house: &House, said: &str) {
+fn heed(house: &House, node: RecordId, said: &str) {
     match said {
         "work" => house.work.notify_waiters(),
         "happened" => house.happened.notify_waiters(),
+        said if said.starts_with(sharing::PREFIX) => {
+            sharing::heard(node, said).iter().for_each(|spent| house.limiter.owe(spent));
+        }
         _ => match meant(said) {
             Some(what) => house.forget(what),
             None => house.forget_all(),

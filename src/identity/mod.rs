@@ -12,6 +12,7 @@ pub mod scope;
 pub mod seen;
 pub mod serve;
 pub mod session;
+pub mod sharing;
 pub mod telling;
 pub mod tenant;
 pub mod token;

@@ -1,5 +1,6 @@
 //! Two nodes on one database: what one ends, the other forgets; keys take turns under everybody's eyes.
 
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use doorward::base::SigningKeyId;
@@ -9,7 +10,7 @@ use doorward::management::{self, keys};
 use serde_json::json;
 
 use crate::ground::app::App;
-use crate::ground::{Ground, on_both};
+use crate::ground::{Ground, Kind, on_both, run};
 
 on_both!(
     a_logout_on_one_node_is_heard_on_the_other,
@@ -140,4 +141,28 @@ async fn a_reused_refresh_token_is_told_to_its_person(ground: Ground) {
     let kept = app.running.house.mailer.kept().unwrap();
     crate::ground::work::until("the mail comes", async || kept.latest("ada@a.example").is_some()).await;
     assert_eq!(kept.latest("ada@a.example").unwrap().name, "sessions/refresh_reused");
+}
+
+/// The clock stands still: nothing is given back while they are asked.
+#[test]
+fn lim_1_two_nodes_together_serve_what_one_may() {
+    run(Kind::Postgres, |ground| async move {
+        let mut config = crate::ground::app::config(&ground);
+        config.limits.address_per_minute = NonZeroU32::new(200).unwrap();
+        let app = App::with(ground, config).await;
+        let beside = app.beside().await;
+        let door = app.native("a").await;
+        let mut served = 0;
+
+        for _ in 0..30 {
+            for _ in 0..10 {
+                for node in [&app, &beside] {
+                    served += usize::from(node.get(&door, "/multitenant/current").await.status == 200);
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+
+        assert!((200..=240).contains(&served), "{served}");
+    });
 }

@@ -1,0 +1,108 @@
+//! Limits hold for all nodes together: each tells the others a few times a second what it counted, and takes in what
+//! they counted. Who is not heard is not waited for; a node that is cut off counts for itself.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use diesel::sql_types::Text;
+
+use super::house::House;
+use crate::base::{RecordId, Result};
+use crate::components::limiter::Spent;
+use crate::db::DbConn;
+
+pub const PREFIX: &str = "limits:";
+const EACH: Duration = Duration::from_millis(250);
+/// PostgreSQL takes less than 8,000 bytes.
+const LONGEST: usize = 7_500;
+
+/// Until it is aborted.
+pub async fn tell(house: House, node: RecordId) {
+    loop {
+        tokio::time::sleep(EACH).await;
+        let messages = messages(node, &house.limiter.news());
+        if messages.is_empty() {
+            continue;
+        }
+        if let Err(error) =
+            house.db.read(move |conn| messages.iter().try_for_each(|one| notify(conn, one))).await
+        {
+            tracing::debug!(%error, "other nodes were not told what was counted");
+        }
+    }
+}
+
+fn notify(conn: &mut DbConn, message: &str) -> Result<()> {
+    use diesel::RunQueryDsl;
+    if let DbConn::Pg(pg) = conn {
+        diesel::sql_query("SELECT pg_notify('doorward', $1)").bind::<Text, _>(message).execute(pg)?;
+    }
+    Ok(())
+}
+
+/// `limits:NODE` and then `;class,key,tokens` for each, the key in hexadecimal digits.
+fn messages(node: RecordId, spent: &[Spent]) -> Vec<String> {
+    let mut messages: Vec<String> = Vec::new();
+    for Spent { class, key, tokens } in spent {
+        let hex = key.iter().fold(String::with_capacity(key.len() * 2), |mut hex, byte| {
+            // Writing to a string does not fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+        let entry = format!(";{class},{hex},{tokens}");
+        match messages.last_mut().filter(|last| last.len() + entry.len() <= LONGEST) {
+            Some(last) => last.push_str(&entry),
+            None => messages.push(format!("{PREFIX}{node}{entry}")),
+        }
+    }
+    messages
+}
+
+/// What another node counted; of our own words and of what does not parse, nothing.
+pub fn heard(node: RecordId, said: &str) -> Vec<Spent> {
+    let mut parts = said.strip_prefix(PREFIX).unwrap_or_default().split(';');
+    match parts.next().and_then(|id| id.parse::<RecordId>().ok()) {
+        Some(other) if other != node => parts.filter_map(entry).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn entry(text: &str) -> Option<Spent> {
+    let mut parts = text.split(',');
+    let (class, hex, tokens) = (parts.next()?, parts.next()?, parts.next()?);
+    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pair = |pair: &[u8]| Some(digit(pair.first()?)? << 4 | digit(pair.get(1)?)?);
+    let key = hex.as_bytes().chunks(2).map(pair).collect::<Option<_>>()?;
+    Some(Spent { class: class.to_owned(), key, tokens: tokens.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spent(at: u8) -> Spent {
+        Spent { class: "guess-address".into(), key: vec![4, 0, 255, at], tokens: u32::from(at) + 1 }
+    }
+
+    #[test]
+    fn what_is_told_is_heard_by_every_other_node_whole_and_in_messages_that_fit() {
+        let (here, there) = (RecordId::new(), RecordId::new());
+        let all: Vec<Spent> = (0..=255).chain(0..=255).map(spent).collect();
+
+        let told = messages(here, &all);
+
+        assert!(told.len() > 1 && told.iter().all(|one| one.len() < 8_000), "{}", told.len());
+        let heard_there: Vec<Spent> = told.iter().flat_map(|one| heard(there, one)).collect();
+        assert_eq!(heard_there, all);
+        assert!(told.iter().all(|one| heard(here, one).is_empty()), "it counted its own words");
+    }
+
+    #[test]
+    fn what_does_not_parse_counts_nothing() {
+        let node = RecordId::new();
+        for rest in ["", ";", ";a", ";a,zz,1", ";a,0,1", ";a,00,-1", ";a,00,x"] {
+            assert!(heard(RecordId::new(), &format!("{PREFIX}{node}{rest}")).is_empty(), "{rest}");
+        }
+        assert!(heard(node, "limits:somebody;a,00,1").is_empty());
+    }
+}
