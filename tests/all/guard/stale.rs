@@ -38,7 +38,7 @@ async fn admitted(house: &House, door: &Door, holder: &Holder) -> Scope {
     let incoming = Incoming::none();
     Scope::new(Inner {
         house: house.clone(),
-        incoming,
+        incoming: Arc::new(incoming),
         tenant,
         app,
         who: Who::Session(live),
