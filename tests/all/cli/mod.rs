@@ -1,5 +1,7 @@
 //! The commands and the process, through the real program.
 
+pub mod backup;
+mod damage;
 mod doctor;
 mod events;
 mod import;

@@ -8,6 +8,7 @@ mod layer;
 mod ledger;
 mod lost;
 mod migrators;
+mod recovery;
 mod samples;
 mod timing;
 

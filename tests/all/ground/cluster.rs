@@ -19,6 +19,34 @@ pub fn start(settings: &str) -> (u16, Leash) {
     (0..3).find_map(|_| programs.serve(settings)).expect("no free port for PostgreSQL, thrice")
 }
 
+/// Another life of a data folder that the test has put into `folder/data`, and that is deleted in the end.
+pub fn resume(folder: &Path, settings: &str) -> (u16, Leash) {
+    Programs::find().serve_in(folder, settings).expect("no free port for PostgreSQL")
+}
+
+/// A new folder that the server may write to.
+pub fn folder() -> PathBuf {
+    let folder = TempDir::with_prefix_in("doorward-postgres-", "/tmp").unwrap().keep();
+    let user = user(&folder);
+    chown(&folder, user, user).unwrap();
+    folder
+}
+
+/// One of its other programs, as the user that the server runs as.
+pub fn program(name: &str) -> Command {
+    use std::os::unix::process::CommandExt;
+    let mut command = Command::new(Programs::find().folder.join(name));
+    if let Some(user) = user(Path::new("/proc/self")) {
+        command.uid(user).gid(user);
+    }
+    command
+}
+
+/// Another user for the server, where this one is root.
+fn user(ours: &Path) -> Option<u32> {
+    (fs::metadata(ours).unwrap().uid() == 0).then_some(NOBODY)
+}
+
 pub fn url(port: u16, database: &str) -> String {
     format!("postgres://doorward@127.0.0.1:{port}/{database}")
 }
@@ -57,20 +85,21 @@ impl Programs {
 
     /// `None` when another process took the port first.
     fn serve(&self, settings: &str) -> Option<(u16, Leash)> {
-        let folder = TempDir::with_prefix_in("doorward-postgres-", "/tmp").unwrap().keep();
-        let user = (fs::metadata(&folder).unwrap().uid() == 0).then_some(NOBODY);
-        chown(&folder, user, user).unwrap();
-        self.lay(&folder, user);
+        let folder = folder();
+        self.lay(&folder, user(Path::new("/proc/self")));
+        self.serve_in(&folder, settings)
+    }
 
+    fn serve_in(&self, folder: &Path, settings: &str) -> Option<(u16, Leash)> {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let command = format!(
             "exec '{}' -D data -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
              -c max_connections=300 {settings} > log 2>&1",
             self.folder.join("postgres").display()
         );
-        let how = Leashed { folder: &folder, signal: "QUIT", user };
+        let how = Leashed { folder, signal: "QUIT", user: user(Path::new("/proc/self")) };
         let leash = Leash::start(&how, ["/bin/sh", "-c", &command]);
-        wait_for(&folder).then_some((port, leash))
+        wait_for(folder).then_some((port, leash))
     }
 
     /// A data folder: a copy of one that this user once initialised with this version.

@@ -6,9 +6,9 @@ pub mod app;
 pub mod binary;
 pub mod browser;
 pub mod chance;
-mod cluster;
+pub mod cluster;
 pub mod forge;
-mod leash;
+pub mod leash;
 pub mod mime;
 pub mod people;
 mod postgres;
@@ -40,6 +40,7 @@ pub struct Ground {
 enum Lent {
     Sqlite(sqlite::File),
     Postgres(postgres::Database),
+    Elsewhere(String),
 }
 
 impl Ground {
@@ -51,11 +52,17 @@ impl Ground {
         Self { kind, lent: Arc::new(lent), sound: Arc::default() }
     }
 
+    /// A database that the test itself looks after, migrated already.
+    pub fn at(kind: Kind, url: String) -> Self {
+        Self { kind, lent: Arc::new(Lent::Elsewhere(url)), sound: Arc::default() }
+    }
+
     /// What `DATABASE_URL` would say.
     pub fn url(&self) -> String {
         match &*self.lent {
             Lent::Sqlite(file) => file.url(),
             Lent::Postgres(database) => database.url(),
+            Lent::Elsewhere(url) => url.clone(),
         }
     }
 
