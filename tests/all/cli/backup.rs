@@ -1,4 +1,4 @@
-//! Backups and what is restored from them, through the real program.
+//! Backups, made while the server writes and put on another machine, through the real program.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -8,17 +8,15 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use diesel::prelude::*;
-use doorward::base::{Email, HashedToken, PendingLoginId, ProofId, ProofRequestId};
+use doorward::base::Email;
 use doorward::components::Clock;
 use doorward::components::line::Code;
 use doorward::components::mail::messages::LoginCode;
 use doorward::components::post::{self, Letter};
 use doorward::components::words::Locale;
-use doorward::db::schema::{audit_records, installation, jobs, users};
+use doorward::db::schema::{installation, users};
 use doorward::db::{DbConn, Json};
-use doorward::identity::pending::{Next, PendingLogin};
-use doorward::identity::{Factors, LoginType, Scope};
-use doorward::proofs::{Proof, Purpose};
+use doorward::identity::Scope;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
@@ -29,10 +27,7 @@ use crate::ground::people::{Holder, PASSWORD};
 use crate::ground::smtp::Smtp;
 use crate::ground::{Ground, Kind, on_both, run};
 
-on_both!(
-    dur_3_after_a_recovery_nobody_is_in_no_link_opens_and_no_mail_waits,
-    on_production_the_doctor_asks_for_backups,
-);
+on_both!(on_production_the_doctor_asks_for_backups);
 
 #[test]
 fn dur_3_a_backup_under_writes_holds_what_was_acknowledged_and_restored_revives_nobody() {
@@ -45,16 +40,6 @@ fn a_backup_is_its_owners_alone_and_replaces_nothing_unasked() {
 }
 
 #[test]
-fn a_restore_refuses_what_it_would_harm_or_what_no_server_could_start_on() {
-    run(Kind::Sqlite, refusals);
-}
-
-#[test]
-fn the_log_of_the_old_database_is_not_applied_to_the_restored_one() {
-    run(Kind::Sqlite, old_log);
-}
-
-#[test]
 fn on_postgresql_backup_and_restore_name_its_own_programs() {
     run(Kind::Postgres, elsewhere);
 }
@@ -64,11 +49,11 @@ pub fn key() -> String {
 }
 
 /// On the ground of an [`App`], with its key.
-fn beside(ground: &Ground) -> Installation {
+pub fn beside(ground: &Ground) -> Installation {
     Installation::on(ground).with("DOORWARD_MASTER_KEY", &key())
 }
 
-async fn town(ground: &Ground) -> (App, Door) {
+pub async fn town(ground: &Ground) -> (App, Door) {
     let mut settings = config(ground);
     settings.roles.work = false;
     let app = App::with_clock(ground.clone(), settings, Clock::real()).await;
@@ -77,92 +62,13 @@ async fn town(ground: &Ground) -> (App, Door) {
 }
 
 /// A mail that is written and not yet carried.
-async fn letter(app: &App, door: &Door) {
+pub async fn letter(app: &App, door: &Door) {
     let house = app.running.house.clone();
     let tenant = house.tenant(door.tenant).await.unwrap();
     let message = LoginCode { code: Code::parse("12345678").unwrap(), code_valid: Duration::from_secs(600) };
     let letter = Letter::new(Email::parse("ada@b.example").unwrap(), Locale::En, message);
     let scope = Scope::of_house(house.clone(), tenant);
     scope.write(move |tx| post::post(tx, &house.vault, &letter)).await.unwrap();
-}
-
-/// A link and a login that waits for its factor.
-fn half_done(app: &App, door: &Door, holder: &Holder) {
-    let (conn, now) = (&mut app.ground.connect(), app.clock.now());
-    let client: doorward::base::ClientId = {
-        use doorward::db::schema::clients;
-        clients::table.filter(clients::public_id.eq(&door.client)).select(clients::id).first(conn).unwrap()
-    };
-    let (user, later) = (Some(holder.user), now + Duration::from_secs(600));
-    let proof = Proof {
-        id: ProofId::new(),
-        tenant_id: door.tenant,
-        purpose: Purpose::ResetPassword,
-        token_hash: HashedToken(vec![1; 32]),
-        code_mac: None,
-        request_id: ProofRequestId::new(),
-        address: "ada@a.example".into(),
-        user_id: user,
-        subject_id: None,
-        client_id: Some(client),
-        data: Json(json!({})),
-        tries: 0,
-        created_at: now,
-        expires_at: later,
-    };
-    proof.insert(conn).unwrap();
-    let pending = PendingLogin {
-        id: PendingLoginId::new(),
-        tenant_id: door.tenant,
-        user_id: holder.user,
-        client_id: client,
-        user_epoch: 0,
-        login_type: LoginType::Password,
-        next: Next::Totp,
-        factors: Json(Factors::default()),
-        device: None,
-        address: None,
-        user_agent: None,
-        created_at: now,
-        expires_at: later,
-    };
-    pending.insert(conn).unwrap();
-}
-
-async fn dur_3_after_a_recovery_nobody_is_in_no_link_opens_and_no_mail_waits(ground: Ground) {
-    let (app, door) = town(&ground).await;
-    let user = app.person(&door, "ada@a.example").await;
-    let holders = [app.session(&door, user).await, app.session(&door, user).await];
-    letter(&app, &door).await;
-    half_done(&app, &door, &holders[0]);
-    drop(app.running.platform.stop().await);
-
-    let installation = beside(&ground);
-    let first = installation.run(&["restore", "--after-recovery"]);
-    let second = installation.run(&["restore", "--after-recovery"]);
-
-    let ended = "ended 2 sessions and 1 pending logins; 1 links and codes are void; 1 waiting mails";
-    assert!(first.code == 0 && first.out.starts_with(ended), "{first:?}");
-    assert!(first.out.ends_with("the database is sound\n"), "{first:?}");
-    let ended = "ended 0 sessions and 0 pending logins; 0 links and codes are void; 0 waiting mails";
-    assert!(second.code == 0 && second.out.starts_with(ended), "{second:?}");
-    let again = app.beside().await;
-    for holder in &holders {
-        assert_eq!(again.refresh(&door, &holder.refresh).await.status, 401);
-        assert_eq!(again.get_as(&door, &holder.access, "/auth/me").await.status, 401);
-    }
-    assert_told(&mut ground.connect(), 2);
-}
-
-/// The epoch, the record, and the mail that an operator may still send.
-fn assert_told(conn: &mut DbConn, restores: i64) {
-    let epoch: i64 = installation::table.select(installation::restore_epoch).first(conn).unwrap();
-    let told = audit_records::table.filter(audit_records::action.eq("database.restore"));
-    let told: i64 = told.count().get_result(conn).unwrap();
-    let aside = jobs::table.select((jobs::state, jobs::last_error, jobs::sealed.is_not_null()));
-    let aside: Vec<(String, Option<String>, bool)> = aside.load(conn).unwrap();
-    assert_eq!((epoch, told), (restores, restores));
-    assert_eq!(aside, [("dead".into(), Some("restored".into()), true)]);
 }
 
 /// Somebody who changes their profile again and again, and what they were told of it.
@@ -182,7 +88,7 @@ async fn write(app: &App, door: &Door, (holder, writing): (&Holder, &Writing), e
     }
 }
 
-async fn holders(app: &App, door: &Door, number: usize) -> Vec<Holder> {
+pub async fn holders(app: &App, door: &Door, number: usize) -> Vec<Holder> {
     let mut holders = Vec::new();
     for at in 0..number {
         let user = app.person(door, &format!("p{at}@a.example")).await;
@@ -241,7 +147,7 @@ async fn under_writes(ground: Ground) {
 }
 
 /// An empty folder on another machine, with a mail server.
-fn elsewhere_with(smtp: &Smtp) -> Installation {
+pub fn elsewhere_with(smtp: &Smtp) -> Installation {
     let bare = Installation::bare().with("DOORWARD_ENV", "test").with("DOORWARD_MASTER_KEY", &key());
     let url = format!("sqlite://{}", database(&bare).display());
     let mail = bare.with("DATABASE_URL", &url).with("DOORWARD_MAIL__TRANSPORT", "smtp");
@@ -307,79 +213,7 @@ async fn unasked(ground: Ground) {
     assert_eq!(noted, Some(copy.canonicalize().unwrap().display().to_string()));
 }
 
-async fn refusals(ground: Ground) {
-    let (app, door) = town(&ground).await;
-    holders(&app, &door, 1).await;
-    let served = beside(&ground);
-    assert_eq!(served.run(&["backup", "copy.db"]).code, 0);
-    let copy = served.path("copy.db").display().to_string();
-    let refused = |installation: &Installation, arguments: &[&str]| {
-        let ran = installation.run(arguments);
-        assert_eq!(ran.code, 1, "{ran:?}");
-        ran.err
-    };
-
-    let running = [
-        refused(&served, &["restore", &copy, "--force"]),
-        refused(&served, &["restore", "--after-recovery"]),
-    ];
-    drop(app.running.platform.stop().await);
-    let there = refused(&served, &["restore", &copy]);
-    let smtp = Smtp::start().await;
-    let other_key = refused(
-        &elsewhere_with(&smtp).with("DOORWARD_MASTER_KEY", crate::ground::binary::KEY),
-        &["restore", &copy],
-    );
-    let other_environment = refused(
-        &elsewhere_with(&smtp).with("DOORWARD_ENV", "development").with("DOORWARD_MAIL__TRANSPORT", "keep"),
-        &["restore", &copy],
-    );
-    let mut bytes = std::fs::read(&copy).unwrap();
-    bytes[5000] ^= 1;
-    std::fs::write(&copy, bytes).unwrap();
-    let changed = refused(&elsewhere_with(&smtp), &["restore", &copy]);
-
-    assert!(running.iter().all(|said| said.contains("a server runs on it; stop that first")), "{running:?}");
-    assert!(there.contains("there is a database already; --force"), "{there}");
-    assert!(other_key.contains("was sealed under another master key"), "{other_key}");
-    assert!(
-        other_environment.contains("it belongs to test, the settings say development"),
-        "{other_environment}"
-    );
-    assert!(changed.contains("it is not what was backed up"), "{changed}");
-}
-
-/// A server that was killed leaves its last writes in the log beside the file.
-async fn old_log(ground: Ground) {
-    let (app, door) = town(&ground).await;
-    holders(&app, &door, 3).await;
-    let installation = beside(&ground);
-    assert_eq!(installation.run(&["backup", "copy.db"]).code, 0);
-    let later = app.person(&door, "later@a.example").await;
-    let served = ground.url().replace("sqlite://", "");
-    let [file, log] = ["", "-wal"].map(|ending| std::fs::read(format!("{served}{ending}")).unwrap());
-    let killed = installation.path("doorward.db");
-    let installation = installation.with("DATABASE_URL", &format!("sqlite://{}", killed.display()));
-    let restore = |file: &[u8]| {
-        std::fs::write(&killed, file).unwrap();
-        std::fs::write(installation.path("doorward.db-wal"), &log).unwrap();
-        let restored = installation.run(&["restore", "copy.db", "--force"]);
-        assert_eq!(restored.code, 0, "{restored:?}");
-        assert!(!installation.path("doorward.db-wal").exists(), "the old log lies beside the new file");
-        let people: i64 = users::table.count().get_result(&mut open(&killed)).unwrap();
-        assert_eq!(people, 3);
-        let aside = restored.out.lines().find_map(|line| line.strip_prefix("what was there is kept as "));
-        PathBuf::from(aside.unwrap())
-    };
-
-    let aside = restore(&file);
-    restore(&[b"no database at all".as_slice(), &file[18..]].concat());
-
-    let kept: i64 = users::table.find(later).count().get_result(&mut open(&aside)).unwrap();
-    assert_eq!(kept, 1, "what the log held is lost to the old database");
-}
-
-fn open(file: &Path) -> DbConn {
+pub fn open(file: &Path) -> DbConn {
     DbConn::open(&file.display().to_string()).unwrap()
 }
 

@@ -1,4 +1,5 @@
-//! Bytes of an SQLite file that change by themselves: found and named, or without effect; and of a backup, always found.
+//! Bytes of an SQLite file that change by themselves: found and named, or a letter within a row, or without effect; in
+//! a backup always found.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use crate::ground::chance::Chance;
 use crate::ground::{Ground, Kind, run};
 
 #[test]
-fn flipped_bytes_are_found_and_named_or_change_one_value_or_nothing() {
+fn flipped_bytes_are_found_and_named_or_change_a_value_or_nothing() {
     run(Kind::Sqlite, flips);
 }
 
@@ -62,7 +63,7 @@ fn dump(conn: &mut DbConn) -> Option<BTreeMap<String, Vec<String>>> {
     let mut all = BTreeMap::new();
     for table in lines(conn, tables)? {
         let columns = format!(
-            "SELECT group_concat('quote(\"' || name || '\")', '||char(31)||') AS line FROM pragma_table_info('{table}')"
+            "SELECT group_concat('hex(quote(\"' || name || '\"))', '||char(31)||') AS line FROM pragma_table_info('{table}')"
         );
         let columns = lines(conn, &columns)?.remove(0);
         let rows = lines(conn, &format!("SELECT {columns} AS line FROM \"{table}\" NOT INDEXED"))?;
@@ -71,14 +72,12 @@ fn dump(conn: &mut DbConn) -> Option<BTreeMap<String, Vec<String>>> {
     Some(all)
 }
 
-/// How many values are not the same, where the rows are as many.
+/// How many rows are not the same, where there are as many.
 fn differences(one: &BTreeMap<String, Vec<String>>, other: &BTreeMap<String, Vec<String>>) -> Option<usize> {
     let mut differ = 0;
     for (table, rows) in one {
         let others = other.get(table).filter(|others| others.len() == rows.len())?;
-        for (row, other) in rows.iter().zip(others) {
-            differ += row.split('\u{1f}').zip(other.split('\u{1f}')).filter(|(a, b)| a != b).count();
-        }
+        differ += rows.iter().zip(others).filter(|(row, other)| row != other).count();
     }
     (one.len() == other.len()).then_some(differ)
 }
@@ -88,7 +87,7 @@ enum Came {
     Found(String),
     Harmless,
     /// A letter of a text, a digit of a time: SQLite keeps no sums of its pages.
-    OneValue,
+    OneRow,
     Silent,
 }
 
@@ -103,7 +102,7 @@ fn judge(file: &Path, sound: &BTreeMap<String, Vec<String>>) -> Came {
         Ok(faults) if !faults.is_empty() => Came::Found(format!("{}: {}", faults[0].table, faults[0].says)),
         Ok(_) => match dump(&mut conn).and_then(|now| differences(sound, &now)) {
             Some(0) => Came::Harmless,
-            Some(1) => Came::OneValue,
+            Some(1) => Came::OneRow,
             _ => Came::Silent,
         },
     }
@@ -115,7 +114,7 @@ async fn flips(ground: Ground) {
     let sound = dump(&mut DbConn::open(&copy.display().to_string()).unwrap()).unwrap();
     std::fs::write(&copy, &bytes).unwrap();
     let mut chance = Chance::seeded("FLIP_SEED");
-    let (mut found, mut harmless, mut values) = (0, 0, 0);
+    let (mut found, mut harmless, mut rows) = (0, 0, 0);
 
     for flip in 0..FLIPS {
         let at = place(&mut chance, &bytes, flip % 2 == 0);
@@ -133,13 +132,13 @@ async fn flips(ground: Ground) {
                 found += 1;
             }
             Came::Harmless => harmless += 1,
-            Came::OneValue => values += 1,
+            Came::OneRow => rows += 1,
             Came::Silent => panic!("{when}: rows came or went, and nobody said so"),
         }
         std::fs::write(&copy, &changed).unwrap();
         assert_eq!(is_unchanged(&copy).unwrap(), Some(false), "{when}: the backup's digest did not tell");
     }
-    println!("{FLIPS} flips: {found} found and named, {harmless} without effect, {values} in one value each");
+    println!("{FLIPS} flips: {found} found and named, {harmless} without effect, {rows} within a row each");
     assert!(found > FLIPS / 10, "FLIP_SEED={}: too few were found", chance.seed());
 }
 
@@ -168,23 +167,31 @@ async fn start(ground: Ground) {
     let file = installation.path("damaged.db");
     std::fs::write(&file, &bytes).unwrap();
     let at = first_page_of(&file, "audit_records");
-    let damaged = |at: usize| {
+    let damaged = |at: usize, bits: u8| {
         let mut changed = bytes.clone();
-        changed[at] ^= 0x55;
+        changed[at] ^= bits;
         std::fs::write(&file, changed).unwrap();
         let url = format!("sqlite://{}", file.display());
         let there = Installation::bare().with("DOORWARD_ENV", "test").with("DOORWARD_MASTER_KEY", &key());
         let there = there.with("DATABASE_URL", &url);
-        (there.run(&["serve"]), there.run(&["verify"]))
+        move |command: &str| there.run(&[command])
     };
 
-    let (serve, verify) = damaged(at);
-    let (head_serve, head_verify) = damaged(0);
+    let told = |at: usize| {
+        let run = damaged(at, 0x55);
+        (run("serve"), run("verify"))
+    };
+
+    let (serve, verify) = told(at);
+    let (head_serve, head_verify) = told(0);
+    let name = bytes.windows(9).rposition(|text| text == b"tries INT").unwrap();
+    let renamed = damaged(name, 1)("verify");
 
     assert!(serve.code == 1 && serve.err.contains("is damaged:\n"), "{serve:?}");
     assert!(serve.err.contains("the table audit_records is damaged"), "{serve:?}");
     assert!(serve.err.contains("`doorward restore FILE` puts a backup in its place"), "{serve:?}");
     assert!(verify.code == 5 && verify.out.contains("the table audit_records is damaged"), "{verify:?}");
+    assert!(renamed.code == 5 && renamed.out.contains("one_time_proofs is not as"), "{renamed:?}");
     assert!(head_serve.code == 1 && head_serve.err.contains("nothing can be read"), "{head_serve:?}");
     assert!(head_verify.code == 5 && head_verify.out.contains("nothing can be read"), "{head_verify:?}");
 }

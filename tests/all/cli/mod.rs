@@ -7,6 +7,7 @@ mod events;
 mod import;
 mod looking;
 mod people;
+mod restore;
 mod starting;
 mod stopping;
 mod tenants;

@@ -18,6 +18,7 @@ use crate::ground::app::{App, Door, config};
 use crate::ground::binary::Installation;
 use crate::ground::cluster::{self, url};
 use crate::ground::people::{Holder, PASSWORD};
+use crate::ground::recovering::{program, resume};
 use crate::ground::{Ground, Kind};
 
 #[derive(QueryableByName)]
@@ -45,10 +46,10 @@ struct Story {
 async fn live(app: &App, door: &Door, (port, base): (u16, &Path)) -> Story {
     let ada = app.person(door, "ada@a.example").await;
     let early = app.session(door, ada).await;
-    let mut base_backup = cluster::program("pg_basebackup");
+    let mut base_backup = program("pg_basebackup");
     base_backup.args(["-h", "127.0.0.1", "-U", "doorward", "--checkpoint=fast", "--wal-method=stream"]);
     done(base_backup.args(["-p", &port.to_string(), "-D"]).arg(base));
-    done(cluster::program("pg_verifybackup").arg(base));
+    done(program("pg_verifybackup").arg(base));
     let before = [early, app.session(door, ada).await];
     let conn = &mut PgConnection::establish(&url(port, "doorward")).unwrap();
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -89,9 +90,8 @@ fn lay(base: &Path, archive: &Path, moment: &str) -> PathBuf {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "two clusters of its own: `make faults` runs it"]
 async fn dur_3_postgresql_goes_back_to_a_moment_and_revives_nobody() {
-    let shelf = cluster::folder();
-    let (archive, base) = (shelf.join("archive"), shelf.join("base"));
-    done(Command::new("cp").arg("-a").args([&shelf, &archive]));
+    let (archive, shelf) = (cluster::folder(), cluster::folder());
+    let base = shelf.join("base");
     let settings = format!(
         "-c wal_level=replica -c archive_mode=on -c archive_command='cp %p {}/%f'",
         archive.display()
@@ -107,16 +107,26 @@ async fn dur_3_postgresql_goes_back_to_a_moment_and_revives_nobody() {
     let story = live(&app, &door, (port, &base)).await;
     drop(app.running.platform.stop().await);
     drop(leash);
-    let (port, _leash) = cluster::resume(&lay(&base, &archive, &story.moment), "");
+    let (port, _leash) = resume(&lay(&base, &archive, &story.moment), "");
     let ground = Ground::at(Kind::Postgres, url(port, "doorward"));
     let installation = Installation::on(&ground).with("DOORWARD_MASTER_KEY", &key());
+    recovered(port).await;
     let restored = installation.run(&["restore", "--after-recovery"]);
 
     assert!(restored.code == 0 && restored.out.starts_with("ended 2 sessions"), "{restored:?}");
     let late: i64 = users::table.find(story.after).count().get_result(&mut ground.connect()).unwrap();
     assert_eq!(late, 0, "it did not go back");
     nobody_is_in(&installation, &door, &story.before).await;
-    drop(fs::remove_dir_all(&shelf));
+    [archive, shelf].iter().for_each(|folder| drop(fs::remove_dir_all(folder)));
+}
+
+async fn recovered(port: u16) {
+    let conn = &mut PgConnection::establish(&url(port, "doorward")).unwrap();
+    let began = Instant::now();
+    while says(conn, "pg_is_in_recovery()") == "true" {
+        assert!(began.elapsed() < Duration::from_secs(60), "it goes on replaying");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 async fn nobody_is_in(installation: &Installation, door: &Door, holders: &[Holder]) {

@@ -19,11 +19,6 @@ pub fn start(settings: &str) -> (u16, Leash) {
     (0..3).find_map(|_| programs.serve(settings)).expect("no free port for PostgreSQL, thrice")
 }
 
-/// Another life of a data folder that the test has put into `folder/data`, and that is deleted in the end.
-pub fn resume(folder: &Path, settings: &str) -> (u16, Leash) {
-    Programs::find().serve_in(folder, settings).expect("no free port for PostgreSQL")
-}
-
 /// A new folder that the server may write to.
 pub fn folder() -> PathBuf {
     let folder = TempDir::with_prefix_in("doorward-postgres-", "/tmp").unwrap().keep();
@@ -32,18 +27,8 @@ pub fn folder() -> PathBuf {
     folder
 }
 
-/// One of its other programs, as the user that the server runs as.
-pub fn program(name: &str) -> Command {
-    use std::os::unix::process::CommandExt;
-    let mut command = Command::new(Programs::find().folder.join(name));
-    if let Some(user) = user(Path::new("/proc/self")) {
-        command.uid(user).gid(user);
-    }
-    command
-}
-
 /// Another user for the server, where this one is root.
-fn user(ours: &Path) -> Option<u32> {
+pub(super) fn user(ours: &Path) -> Option<u32> {
     (fs::metadata(ours).unwrap().uid() == 0).then_some(NOBODY)
 }
 
@@ -52,13 +37,13 @@ pub fn url(port: u16, database: &str) -> String {
 }
 
 /// The server's own programs, all of one version.
-struct Programs {
-    folder: PathBuf,
+pub(super) struct Programs {
+    pub(super) folder: PathBuf,
     version: String,
 }
 
 impl Programs {
-    fn find() -> Self {
+    pub(super) fn find() -> Self {
         let folder = Self::candidates()
             .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file());
         let folder = folder.expect(
@@ -90,7 +75,7 @@ impl Programs {
         self.serve_in(&folder, settings)
     }
 
-    fn serve_in(&self, folder: &Path, settings: &str) -> Option<(u16, Leash)> {
+    pub(super) fn serve_in(&self, folder: &Path, settings: &str) -> Option<(u16, Leash)> {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let command = format!(
             "exec '{}' -D data -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
