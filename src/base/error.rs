@@ -181,5 +181,7 @@ refusals! {
     INVALID_ENCODING = 400 "router.param.invalidEncoding" "The path or query holds characters that are not valid UTF-8 or percent-encoding.";
     RATE_LIMITED = 429 "server.internal.rateLimit" "Too many requests. Wait as long as Retry-After says.";
     STORAGE_FULL = 503 "error.server.storageFull" "The server has no room left to write. What is there can be read; try again after Retry-After seconds.";
+    /// The connection was lost, or time was up, while a change was on its way to the disk.
+    UNDECIDED = 503 "error.server.undecided" "The answer of the database is lost: the change may have been kept or not. Look before you ask for it again.";
     BUSY = 503 "error.server.busy" "The server is at its limit. Try again after Retry-After seconds.";
 }

@@ -58,6 +58,7 @@ pub struct Keys {
     clock: Clock,
     signers: Cache<TenantId, Arc<Signer>>,
     verifiers: Cache<SigningKeyId, Option<Arc<Verifier>>>,
+    published: Cache<TenantId, Arc<Vec<SigningKey>>>,
 }
 
 /// A revoked key fails everywhere within this.
@@ -65,7 +66,8 @@ const TRUSTED: Duration = Duration::from_secs(2);
 
 impl Keys {
     pub fn new(db: Db, vault: Vault, clock: Clock) -> Self {
-        Self { db, vault, clock, signers: Cache::new(4096, TRUSTED), verifiers: Cache::new(8192, TRUSTED) }
+        let (signers, verifiers) = (Cache::new(4096, TRUSTED), Cache::new(8192, TRUSTED));
+        Self { db, vault, clock, signers, verifiers, published: Cache::new(4096, TRUSTED) }
     }
 
     /// The tenant's active key; the first signing makes it, in a transaction of its own.
@@ -102,19 +104,30 @@ impl Keys {
     }
 
     /// The public keys of a tenant, newest first. Never writes.
-    pub async fn published(&self, tenant: TenantId) -> Result<Vec<SigningKey>> {
+    pub async fn published(&self, tenant: TenantId) -> Result<Arc<Vec<SigningKey>>> {
         let now = self.clock.now();
-        self.db.read(move |conn| Ok(SigningKey::published(conn, tenant, now)?)).await
+        if let Some(known) = self.published.get(&tenant, now) {
+            return Ok(known);
+        }
+        let ticket = self.published.ticket(&tenant, now);
+        let keys = self.db.read(move |conn| Ok(Arc::new(SigningKey::published(conn, tenant, now)?))).await?;
+        // The first key signs at once, and another node may have made it.
+        if keys.iter().any(|key| key.state == KeyState::Active) {
+            self.published.fill(tenant, keys.clone(), ticket);
+        }
+        Ok(keys)
     }
 
     pub fn forget(&self, tenant: TenantId) {
         self.signers.evict(&tenant);
+        self.published.evict(&tenant);
         self.verifiers.evict_where(|_, known| known.as_ref().is_none_or(|known| known.tenant == tenant));
     }
 
     pub fn forget_all(&self) {
         self.signers.clear();
         self.verifiers.clear();
+        self.published.clear();
     }
 
     /// A fresh key for a tenant, not yet in the database.

@@ -7,6 +7,8 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
+use super::wire;
+
 #[derive(diesel::MultiConnection)]
 pub enum DbConn {
     Pg(PgConnection),
@@ -36,7 +38,7 @@ impl DbConn {
     /// By scheme, so that the error is that of the database that was meant.
     pub fn open(url: &str) -> ConnectionResult<Self> {
         if is_postgres(url) {
-            let mut conn = PgConnection::establish(url)?;
+            let mut conn = PgConnection::establish(&wire::bounded(url))?;
             conn.batch_execute(&[SETTINGS, ENGLISH].concat())
                 .map_err(ConnectionError::CouldntSetupConfiguration)?;
             return Ok(Self::Pg(conn));

@@ -10,6 +10,7 @@ pub mod schema;
 mod store;
 pub mod tx;
 pub mod types;
+mod wire;
 mod writer;
 
 pub use conn::{Both, BothDsl, DbConn, MultiBackend, columns, is_postgres};

@@ -10,7 +10,7 @@ use tracing::{Instrument, Span, debug_span};
 
 use super::conn::{DbConn, is_postgres};
 use super::writer::Writer;
-use crate::base::error::{BUSY, STORAGE_FULL};
+use crate::base::error::{BUSY, STORAGE_FULL, UNDECIDED};
 use crate::base::{Error, Result};
 
 /// How long a request waits for a connection before it is told to come back.
@@ -196,8 +196,10 @@ fn once<T>(conn: &mut DbConn, run: &mut impl FnMut(&mut DbConn) -> Result<T>) ->
         Ok(value) => {
             if let Err(error) = conn.commit() {
                 conn.roll_back();
+                let error = Error::from(error);
                 // Whether it was kept nobody knows: it must not run again.
-                return Err(Lost::Not(error.into()));
+                let is_lost = connection_died(&error);
+                return Err(Lost::Not(if is_lost { UNDECIDED.retry_after(1) } else { error }));
             }
             Ok(value)
         }

@@ -48,7 +48,7 @@ pub fn count(
     }
     let open = each_backend!(conn, c => {
         let mut query = diesel::sql_query(statement(counters.len(), steps.len())).into_boxed();
-        query = query.bind::<sql::Instant, _>(now).bind::<sql::Instant, _>(until(1, now, steps));
+        query = query.bind::<sql::Instant, _>(now).bind::<sql::Instant, _>(until(1, steps));
         for counter in counters {
             query = query.bind::<sql::Uuid, _>(counter.tenant).bind::<Binary, _>(counter.key.clone());
         }
@@ -82,15 +82,17 @@ fn statement(counters: usize, steps: usize) -> String {
     format!(
         "INSERT INTO guess_counters (last_at, blocked_until, tenant_id, key_mac, failures) VALUES {} \
          ON CONFLICT (tenant_id, key_mac) DO UPDATE SET failures = guess_counters.failures + 1, \
-         last_at = excluded.last_at, blocked_until = CASE {} ELSE excluded.last_at END \
+         last_at = excluded.last_at, blocked_until = CASE {} ELSE guess_counters.blocked_until END \
          WHERE guess_counters.blocked_until <= excluded.last_at RETURNING key_mac, failures",
         rows.join(", "),
         cases.join(" ")
     )
 }
 
-fn until(failures: i32, now: Timestamp, steps: &[(i32, Timestamp)]) -> Timestamp {
-    steps.iter().find(|(from, _)| failures >= *from).map_or(now, |(_, until)| *until)
+/// An open counter was closed until the beginning of time, and not until its newest guess: one that was asked for a
+/// moment earlier, or by a node whose clock is behind, would find it closed.
+fn until(failures: i32, steps: &[(i32, Timestamp)]) -> Timestamp {
+    steps.iter().find(|(from, _)| failures >= *from).map_or(Timestamp::EPOCH, |(_, until)| *until)
 }
 
 /// When a counter opens again, or did.
@@ -103,14 +105,15 @@ pub fn closed_until(conn: &mut DbConn, counter: &Counter) -> QueryResult<Option<
 }
 
 /// Takes one counted guess back. Where it was right, a block that it brought about goes with it.
-pub fn give_back(conn: &mut DbConn, counter: &Counter, lift: Option<Timestamp>) -> QueryResult<()> {
+pub fn give_back(conn: &mut DbConn, counter: &Counter, lift: bool) -> QueryResult<()> {
     use guess_counters as g;
     let row = || diesel::update(g::table.find((counter.tenant, &counter.key))).filter(g::failures.gt(0));
     let fewer = g::failures.eq(g::failures - 1);
-    match lift {
-        Some(now) => row().set((fewer, g::blocked_until.eq(now))).execute(conn)?,
-        None => row().set(fewer).execute(conn)?,
-    };
+    if lift {
+        row().set((fewer, g::blocked_until.eq(Timestamp::EPOCH))).execute(conn)?;
+    } else {
+        row().set(fewer).execute(conn)?;
+    }
     Ok(())
 }
 

@@ -79,7 +79,7 @@ pub async fn give_back(scope: &Scope, attempt: &Attempt) -> Result<()> {
     scope
         .house
         .db
-        .write(move |conn| Ok(counters.iter().try_for_each(|c| entity::give_back(conn, c, None))?))
+        .write(move |conn| Ok(counters.iter().try_for_each(|c| entity::give_back(conn, c, false))?))
         .await
 }
 

@@ -67,9 +67,8 @@ pub fn reopen(tx: &mut Tx, tenant: TenantId, counters: &[Counter]) -> Result<()>
 /// The password was right, and a factor is still due: this guess was none, but the others stay counted, or whoever
 /// has the password could guess at the factor for ever.
 pub fn forgive(tx: &mut Tx, counters: &[Counter]) -> Result<()> {
-    let now = tx.now;
     for counter in counters {
-        entity::give_back(tx.conn, counter, Some(now))?;
+        entity::give_back(tx.conn, counter, true)?;
     }
     Ok(())
 }

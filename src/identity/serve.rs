@@ -17,8 +17,8 @@ use super::house::House;
 use super::route::{Access, Method, Route, Source};
 use super::telling::{self, Known, Telling};
 use crate::base::error::{
-    INTERNAL, INVALID, METHOD_NOT_ALLOWED, NOT_FOUND, STALE, TOO_LARGE, TOO_SLOW, UNPARSABLE,
-    UNSUPPORTED_MEDIA_TYPE,
+    BUSY, INTERNAL, INVALID, METHOD_NOT_ALLOWED, NOT_FOUND, STALE, TOO_LARGE, TOO_SLOW, UNDECIDED,
+    UNPARSABLE, UNSUPPORTED_MEDIA_TYPE,
 };
 use crate::base::{Error, FieldError, RequestId, Result, TenantId};
 use crate::components::limits;
@@ -29,6 +29,9 @@ use crate::http::{Answer, Incoming, edge, incoming, problem, strict};
 pub const PREFIX: &str = "/api/v1";
 /// A body that takes longer to arrive holds its place for nothing.
 const BODY_PATIENCE: Duration = Duration::from_secs(15);
+/// For the rest: a statement may take 30 s, and a connection is waited for 2 s. A database that says nothing at all has
+/// no limit of its own, and its silence must not become ours.
+const PATIENCE: Duration = Duration::from_secs(35);
 
 /// Where a route answers: its canonical place, then the original's.
 pub fn places(route: &Route) -> Vec<String> {
@@ -93,7 +96,8 @@ async fn serve(house: House, route: Arc<Route>, request: HttpRequest, payload: P
     let id = RequestId::new();
     let telling = Telling::begin(&house, &route, id);
     let mut known = Known::nothing(telling.span.clone());
-    let carried = AssertUnwindSafe(carry_out(&house, &route, (&request, id), payload, &mut known));
+    let carried = in_time(&route, carry_out(&house, &route, (&request, id), payload, &mut known));
+    let carried = AssertUnwindSafe(carried);
     let (outcome, whole) = match carried.catch_unwind().instrument(telling.span.clone()).await {
         Ok(outcome) => (outcome, true),
         // Told by the hook, in a line of its own.
@@ -118,6 +122,11 @@ async fn serve(house: House, route: Arc<Route>, request: HttpRequest, payload: P
         response.head_mut().set_connection_type(ConnectionType::Close);
     }
     response
+}
+
+async fn in_time(route: &Route, carried: impl Future<Output = Result<Answer>>) -> Result<Answer> {
+    let late = if route.method == Method::Get { &BUSY } else { &UNDECIDED };
+    tokio::time::timeout(PATIENCE, carried).await.unwrap_or_else(|_| Err(late.retry_after(1)))
 }
 
 fn refused(error: &Error, id: RequestId, telling: &Telling) -> Answer {

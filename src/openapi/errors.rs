@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::base::error::{
     self, BUSY, INTERNAL, INVALID, INVALID_ENCODING, RATE_LIMITED, Refusal, STALE, STORAGE_FULL, TOO_LARGE,
-    TOO_SLOW, UNPARSABLE, UNSUPPORTED_MEDIA_TYPE, URL_TOO_LONG,
+    TOO_SLOW, UNDECIDED, UNPARSABLE, UNSUPPORTED_MEDIA_TYPE, URL_TOO_LONG,
 };
 use crate::base::{Error, FieldError, RequestId};
 use crate::components::sandbox;
@@ -73,7 +73,7 @@ fn by_access(access: Access) -> Vec<&'static Refusal> {
 fn by_input(route: &Route) -> Vec<&'static Refusal> {
     let mut all: Vec<&'static Refusal> = vec![&INVALID, &INVALID_ENCODING, &TOO_LARGE, &URL_TOO_LONG];
     if route.method != Method::Get {
-        all.push(&STALE);
+        all.extend([&STALE, &UNDECIDED]);
     }
     if route.source != Source::Query && route.method != Method::Delete {
         all.extend([&UNPARSABLE, &UNSUPPORTED_MEDIA_TYPE, &TOO_SLOW]);

@@ -76,7 +76,7 @@ async fn key_2_no_valid_token_fails_while_keys_take_turns(ground: Ground) {
     for minute in 0..130 {
         if minute % 5 == 0 {
             let published = house.keys.published(door.tenant).await.unwrap();
-            known = published.into_iter().map(|key| key.id).collect();
+            known = published.iter().map(|key| key.id).collect();
         }
         if minute % 4 == 0 {
             let token = app.session(&door, ada).await.access;

@@ -2159,7 +2159,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -2407,7 +2407,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -2555,7 +2555,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -2703,7 +2703,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -2854,7 +2854,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -2990,7 +2990,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -3234,7 +3234,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -3485,7 +3485,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -3624,7 +3624,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -3763,7 +3763,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -3900,7 +3900,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -4059,7 +4059,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -4189,7 +4189,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -4326,7 +4326,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -4475,7 +4475,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -4615,7 +4615,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -4760,7 +4760,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -4901,7 +4901,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -5042,7 +5042,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -5203,7 +5203,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -5344,7 +5344,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -5494,7 +5494,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -5749,7 +5749,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -5901,7 +5901,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -6057,7 +6057,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -6408,7 +6408,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -6538,7 +6538,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -6684,7 +6684,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -6833,7 +6833,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -7076,7 +7076,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull` */
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];

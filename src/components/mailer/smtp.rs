@@ -107,11 +107,9 @@ fn hung_up(error: &SmtpError) -> bool {
 }
 
 fn outcome(error: &SmtpError) -> Outcome {
-    if error.is_permanent() || error.is_client() {
-        Outcome::Refused(words(error))
-    } else {
-        Outcome::Delayed(words(error))
-    }
+    // What lettre calls our own error is mostly the server's: it hides STARTTLS, or knows no way to log in. Whoever can
+    // bring that about for a minute must not kill every mail of that minute.
+    if error.is_permanent() { Outcome::Refused(words(error)) } else { Outcome::Delayed(words(error)) }
 }
 
 fn words(error: &SmtpError) -> String {

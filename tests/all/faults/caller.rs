@@ -1,8 +1,9 @@
 //! One person who uses a server that may be killed at any moment: what they asked, and what they were told.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use doorward::base::{ProofRequestId, RequestId, SessionId, UserId};
 use reqwest::{Client, Method, RequestBuilder};
@@ -42,6 +43,11 @@ pub struct Town<'a> {
     pub base: String,
     pub door: &'a Door,
     pub done: Acknowledged,
+    /// Who was told to come back: when they asked, and when they were told.
+    pub refused: Mutex<Vec<(Instant, Instant)>>,
+    /// Where the disk fails on purpose, what the server could not do is no news; how often it said so.
+    pub failures: Option<AtomicU64>,
+    over: AtomicBool,
 }
 
 /// What the caller knows of one session.
@@ -102,10 +108,10 @@ impl Caller {
         }
     }
 
-    /// One request after another, until the server is gone.
+    /// One request after another, until the server is gone or it is over.
     pub async fn live(&mut self, town: &Town<'_>) {
         let mut is_there = true;
-        while is_there {
+        while is_there && !town.over.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_millis(5)).await;
             is_there = match (self.current.clone(), self.chance.next(10)) {
                 (None, _) | (_, 0) => self.log_in(town).await,
@@ -115,7 +121,7 @@ impl Caller {
                 (Some((session, _)), _) => self.refresh(town, session).await,
             };
         }
-        self.unanswered += 1;
+        self.unanswered += u64::from(!is_there);
     }
 
     async fn log_in(&mut self, town: &Town<'_>) -> bool {
@@ -202,8 +208,30 @@ impl Answer {
     }
 }
 
-impl Town<'_> {
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+impl<'a> Town<'a> {
+    pub fn at(address: &str, door: &'a Door) -> Self {
+        let (base, http) = (format!("http://{address}"), Client::new());
+        let (done, refused) = (Acknowledged::default(), Mutex::default());
+        Self { http, base, door, done, refused, failures: None, over: AtomicBool::new(false) }
+    }
+
+    pub fn where_disks_fail(self) -> Self {
+        Self { failures: Some(AtomicU64::new(0)), ..self }
+    }
+
+    pub fn failed(&self) -> u64 {
+        self.failures.as_ref().map_or(0, |count| count.load(Ordering::SeqCst))
+    }
+
+    pub fn end(&self) {
+        self.over.store(true, Ordering::SeqCst);
+    }
+
+    pub fn refusals(&self) -> usize {
+        self.refused.lock().unwrap().len()
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base));
         request.header("host", &self.door.host).header("doorward-client", &self.door.client)
     }
@@ -214,6 +242,7 @@ impl Town<'_> {
 
     /// Half an answer is none.
     async fn ask(&self, request: RequestBuilder) -> Answer {
+        let asked = Instant::now();
         let Ok(sent) = request.send().await else { return Answer::Gone };
         let (status, id) = (sent.status().as_u16(), sent.headers().get("doorward-request-id").cloned());
         let Ok(text) = sent.text().await else { return Answer::Gone };
@@ -222,7 +251,14 @@ impl Town<'_> {
                 let id = id.unwrap().to_str().unwrap().parse().unwrap();
                 Answer::Done(serde_json::from_str(&text).unwrap(), id)
             }
-            503 => Answer::Busy,
+            503 => {
+                self.refused.lock().unwrap().push((asked, Instant::now()));
+                Answer::Busy
+            }
+            500 if self.failures.is_some() => {
+                self.failures.as_ref().map(|count| count.fetch_add(1, Ordering::SeqCst));
+                Answer::Busy
+            }
             _ => panic!("{status}: {text}"),
         }
     }

@@ -2,14 +2,24 @@
 //! the time of an answer tells.
 
 mod caller;
+mod disk;
+mod full;
 mod guesses;
+mod image;
 mod kill;
 mod layer;
 mod ledger;
+mod load;
 mod lost;
+mod mail;
 mod migrators;
+mod power;
+mod proxy;
 mod recovery;
+mod restart;
 mod samples;
+mod slow_database;
+mod syncs;
 mod timing;
 
 /// Of each long form: about two minutes on a small machine, unless told otherwise.

@@ -13,10 +13,13 @@ use super::leash::{Leash, Leashed};
 /// The user `nobody`: the server refuses to run as root.
 const NOBODY: u32 = 65534;
 
+/// Ended without a farewell: what a test leaves is thrown away.
+pub(super) const AT_ONCE: How = ("exec {}", "QUIT");
+
 /// With further settings, as `postgres` takes them. It serves as long as the leash is held.
 pub fn start(settings: &str) -> (u16, Leash) {
-    let programs = Programs::find();
-    (0..3).find_map(|_| programs.serve(settings)).expect("no free port for PostgreSQL, thrice")
+    let (port, _, leash) = lease(AT_ONCE, settings);
+    (port, leash)
 }
 
 /// A new folder that the server may write to.
@@ -34,6 +37,20 @@ pub(super) fn user(ours: &Path) -> Option<u32> {
 
 pub fn url(port: u16, database: &str) -> String {
     format!("postgres://doorward@127.0.0.1:{port}/{database}")
+}
+
+/// A script for the shell, in which `{}` is the server, and the signal that ends it.
+pub type How = (&'static str, &'static str);
+
+/// The port, the folder and what holds them.
+pub fn lease(how: How, settings: &str) -> (u16, PathBuf, Leash) {
+    let programs = Programs::find();
+    (0..3).find_map(|_| programs.serve(how, settings)).expect("no free port for PostgreSQL, thrice")
+}
+
+pub fn is_ready(folder: &Path) -> bool {
+    let lock = fs::read_to_string(folder.join("data/postmaster.pid")).unwrap_or_default();
+    lock.lines().nth(7).is_some_and(|state| state.trim() == "ready")
 }
 
 /// The server's own programs, all of one version.
@@ -69,20 +86,27 @@ impl Programs {
     }
 
     /// `None` when another process took the port first.
-    fn serve(&self, settings: &str) -> Option<(u16, Leash)> {
+    fn serve(&self, how: How, settings: &str) -> Option<(u16, PathBuf, Leash)> {
         let folder = folder();
         self.lay(&folder, user(Path::new("/proc/self")));
-        self.serve_in(&folder, settings)
+        let (port, leash) = self.serve_in(&folder, how, settings)?;
+        Some((port, folder, leash))
     }
 
-    pub(super) fn serve_in(&self, folder: &Path, settings: &str) -> Option<(u16, Leash)> {
+    pub(super) fn serve_in(
+        &self,
+        folder: &Path,
+        (script, signal): How,
+        settings: &str,
+    ) -> Option<(u16, Leash)> {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let command = format!(
-            "exec '{}' -D data -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
+        let server = format!(
+            "'{}' -D data -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
              -c max_connections=300 {settings} > log 2>&1",
             self.folder.join("postgres").display()
         );
-        let how = Leashed { folder, signal: "QUIT", user: user(Path::new("/proc/self")) };
+        let command = script.replace("{}", &server);
+        let how = Leashed { folder, signal, user: user(Path::new("/proc/self")) };
         let leash = Leash::start(&how, ["/bin/sh", "-c", &command]);
         wait_for(folder).then_some((port, leash))
     }
@@ -125,8 +149,7 @@ fn version(folder: &Path) -> Option<u32> {
 /// True when the server takes connections, false when its port was taken.
 fn wait_for(folder: &Path) -> bool {
     for _ in 0..1500 {
-        let lock = fs::read_to_string(folder.join("data/postmaster.pid")).unwrap_or_default();
-        if lock.lines().nth(7).is_some_and(|state| state.trim() == "ready") {
+        if is_ready(folder) {
             return true;
         }
         let log = fs::read_to_string(folder.join("log")).unwrap_or_default();

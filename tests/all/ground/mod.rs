@@ -13,6 +13,7 @@ pub mod mime;
 pub mod people;
 mod postgres;
 pub mod recovering;
+pub mod restartable;
 pub mod smtp;
 mod smtp_talk;
 mod sound;
@@ -41,7 +42,8 @@ pub struct Ground {
 enum Lent {
     Sqlite(sqlite::File),
     Postgres(postgres::Database),
-    Elsewhere(String),
+    /// What the test has laid out itself.
+    Own(String),
 }
 
 impl Ground {
@@ -53,9 +55,18 @@ impl Ground {
         Self { kind, lent: Arc::new(lent), sound: Arc::default() }
     }
 
-    /// A database that the test itself looks after, migrated already.
+    /// A database of a PostgreSQL that is this test's alone.
+    pub fn alone(port: u16) -> Self {
+        let url = cluster::url(port, "postgres");
+        doorward::db::migrate(&url, "test", doorward::base::Timestamp::EPOCH).unwrap();
+        Self::at(Kind::Postgres, url)
+    }
+
+    /// A database that a test has laid out itself; servers of it have the real time.
     pub fn at(kind: Kind, url: String) -> Self {
-        Self { kind, lent: Arc::new(Lent::Elsewhere(url)), sound: Arc::default() }
+        let ground = Self { kind, lent: Arc::new(Lent::Own(url)), sound: Arc::default() };
+        ground.goes_by(&doorward::components::Clock::real());
+        ground
     }
 
     /// What `DATABASE_URL` would say.
@@ -63,7 +74,7 @@ impl Ground {
         match &*self.lent {
             Lent::Sqlite(file) => file.url(),
             Lent::Postgres(database) => database.url(),
-            Lent::Elsewhere(url) => url.clone(),
+            Lent::Own(url) => url.clone(),
         }
     }
 

@@ -4,12 +4,12 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use super::cluster::{Programs, user};
+use super::cluster::{AT_ONCE, Programs, user};
 use super::leash::Leash;
 
 /// Serves what the test has put into `folder/data`; the folder is deleted in the end.
 pub fn resume(folder: &Path, settings: &str) -> (u16, Leash) {
-    Programs::find().serve_in(folder, settings).expect("no free port for PostgreSQL")
+    Programs::find().serve_in(folder, AT_ONCE, settings).expect("no free port for PostgreSQL")
 }
 
 /// One of the server's other programs, as the user that the server runs as.

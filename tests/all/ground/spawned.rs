@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::Ground;
 use super::app::MASTER;
+use super::binary::signal;
 
 pub struct Spawned {
     child: Child,
@@ -81,6 +82,31 @@ impl Spawned {
 
     pub fn text(&self) -> String {
         self.lines.lock().unwrap().join("\n")
+    }
+
+    /// Its threads and its open descriptors.
+    pub fn weight(&self) -> (usize, usize) {
+        let count =
+            |what: &str| std::fs::read_dir(format!("/proc/{}/{what}", self.child.id())).unwrap().count();
+        (count("task"), count("fd"))
+    }
+
+    /// Told to end; whether it did within so long.
+    pub fn end(mut self, patience: Duration) -> bool {
+        signal(&self.child, libc::SIGTERM);
+        let until = Instant::now() + patience;
+        while Instant::now() < until {
+            if self.child.try_wait().unwrap().is_some() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        false
+    }
+
+    /// It stands still in the middle of whatever it does.
+    pub fn freeze(&self) {
+        signal(&self.child, libc::SIGSTOP);
     }
 
     /// As a power cut would, for this process.

@@ -1,9 +1,13 @@
 //! Guesses: counted for all nodes, refused alike, and no way to lock anybody out.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use diesel::prelude::*;
+use doorward::base::PlainToken;
 use doorward::db::schema::{audit_records, one_time_proofs};
+use doorward::guesses::entity::{self, Tried};
+use doorward::guesses::{Counter, delay};
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -23,6 +27,7 @@ on_both!(
     bf_6_fifty_parallel_wrong_codes_spend_five,
     bf_6_fifty_parallel_wrong_passwords_spend_five,
     bf_7_counters_are_shared_by_nodes_and_outlive_them,
+    bf_7_a_guess_of_a_node_whose_clock_is_behind_finds_open_what_is_open,
     bf_8_only_a_trusted_proxy_says_where_a_guess_came_from,
     each_refused_guess_is_told_once,
     a_guess_that_a_limit_refused_is_told_once_with_the_limit,
@@ -288,4 +293,21 @@ async fn told(app: &App) -> Vec<(String, i64)> {
         *sums.entry(reason.unwrap()).or_default() += count;
     }
     sums.into_iter().collect()
+}
+
+/// Also of two logins at once: the one that was asked for first may be counted last.
+async fn bf_7_a_guess_of_a_node_whose_clock_is_behind_finds_open_what_is_open(ground: Ground) {
+    let app = start(ground).await;
+    let counter = Counter { tenant: app.native("a").await.tenant, key: PlainToken::from_text("ada").hash() };
+    let house = &app.running.house;
+    let (now, earlier) = (house.clock.now(), house.clock.now() - Duration::from_millis(1));
+
+    let guess = |at| {
+        let (counters, steps) = ([counter.clone()], delay::steps(at, &house.config.guesses));
+        house.db.write(move |conn| entity::count(conn, &counters, at, &steps))
+    };
+    for at in [now, earlier, now, earlier] {
+        let tried = guess(at).await.unwrap();
+        assert!(matches!(tried, Tried::Open(_)), "an open counter was closed to one who came earlier");
+    }
 }
