@@ -24,11 +24,13 @@ use crate::management::entity::copies::Ended;
 use crate::management::events::{copies, verify};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "All sessions end, links and codes die, and waiting mails are put aside: the copy\n\
-                        does not know which of them ended, were used or were sent since.\n\
-                        Exit code 5 if the restored database breaks a rule, 7 for a FILE on PostgreSQL.\n\n\
+#[command(after_help = "All sessions end, links and codes die, signing keys are revoked, and waiting\n\
+                        mails are put aside: the copy does not know which of them ended, were used\n\
+                        or were sent since.\n\
+                        Exit code 5 if the restored database breaks a rule, 7 for a FILE on\n\
+                        PostgreSQL, which is restored by its own programs.\n\n\
                         Examples:\n  doorward restore /mnt/backup/doorward-monday.db\n  \
-                        doorward restore --after-recovery     # PostgreSQL, recovered to a point in time")]
+                        doorward restore --after-recovery")]
 pub struct Restore {
     /// What `doorward backup` wrote.
     #[arg(value_name = "FILE", required_unless_present = "after_recovery")]

@@ -178,9 +178,13 @@ async fn nobody_is_in(installation: &Installation, door: &Door, (holders, smtp):
     }
     let login = json!({ "email": "p1@a.example", "password": PASSWORD });
     assert_eq!(ask("/auth/password-based/login", login).await, 200);
-    let keys = http.get(format!("http://{}/.well-known/jwks.json", running.address)).header("host", &door.host);
+    let keys =
+        http.get(format!("http://{}/.well-known/jwks.json", running.address)).header("host", &door.host);
     let keys = keys.send().await.unwrap().text().await.unwrap();
-    assert!(keys.contains("\"kid\"") && !keys.contains(&kid(&holders[0].access)), "an old key signs on: {keys}");
+    assert!(
+        keys.contains("\"kid\"") && !keys.contains(&kid(&holders[0].access)),
+        "an old key signs on: {keys}"
+    );
     tokio::time::sleep(Duration::from_secs(3)).await;
     let twice = smtp.mails().iter().any(|mail| mail.to == ["ada@b.example"]);
     assert!(!twice, "a mail that waited in the copy was sent");
