@@ -210,9 +210,13 @@ fn once<T>(conn: &mut DbConn, run: &mut impl FnMut(&mut DbConn) -> Result<T>) ->
     }
 }
 
-/// Whoever waited too long for a lock that others hold comes back later: that is no fault of ours, and what others
-/// can bring about at will must not read as one.
+/// Whoever waited too long for a lock that others hold, or lost to others each time, comes back later: that is no
+/// fault of ours, and what others can bring about at will must not read as one.
 fn waited_in_vain(error: Error) -> Error {
+    // It had no effect, each time that it ran.
+    if lost_a_race(&error) {
+        return BUSY.retry_after(1);
+    }
     let Error::Internal(cause) = &error else { return error };
     let Some(DieselError::DatabaseError(_, info)) = cause.downcast_ref::<DieselError>() else { return error };
     let signs = ["lock timeout", "statement timeout", "database is locked"];

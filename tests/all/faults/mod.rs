@@ -15,6 +15,7 @@ mod mail;
 mod migrators;
 mod power;
 mod proxy;
+mod races;
 mod restart;
 mod samples;
 mod slow_database;
