@@ -27,9 +27,17 @@ pub fn at_desk<F: Future<Output = Result<ExitCode, Error>>>(
         log::install(&given.config, &given.clock, &recorder);
     }
     up_to_date(&given)?;
+    with(&given, work)
+}
+
+/// The same, at a database that is known to be up to date.
+pub fn with<F: Future<Output = Result<ExitCode, Error>>>(
+    given: &Given,
+    work: impl FnOnce(Scope) -> F,
+) -> Done {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let running = app::start(&given).await.map_err(|error| error.to_string())?;
+        let running = app::start(given).await.map_err(|error| error.to_string())?;
         let done = work(Scope::of_operator(running.house.clone(), None)).await;
         drop(running.house);
         running.platform.stop().await;

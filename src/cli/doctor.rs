@@ -1,5 +1,6 @@
 //! `doorward doctor`: everything that an installation stands on, one line each, with what to do. It changes nothing.
 
+mod backups;
 mod checks;
 
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! The commands. Each prints what it found or did to stdout and nothing else there; reasons and logs go to stderr.
 
+mod backup;
 mod clients;
 mod components;
 mod config;
@@ -13,6 +14,7 @@ mod jobs;
 mod keys;
 mod mail;
 mod migrate;
+mod restore;
 pub mod serve;
 mod settings;
 mod tenants;
@@ -31,8 +33,9 @@ Exit codes:
   3  stopped, with trouble
   4  stopped hard: a second signal came, or the deadline passed
   5  looked, and the answer is no (migrate --check, tenants plan --check,
-     verify, doctor, health, events show)
+     verify, restore, doctor, health, events show)
   6  done in part (users import: some lines were refused)
+  7  not for this database: PostgreSQL has its own programs (backup, restore)
 
 Examples:
   doorward                     serve on http://localhost:3000 with a demo tenant
@@ -105,6 +108,10 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Hold the whole database against its rules.
     Verify(verify::Verify),
+    /// Copy the SQLite database, whole and checked, while a server goes on writing.
+    Backup(backup::Backup),
+    /// Put a backup in the database's place; old sessions, links and waiting mails do not come back.
+    Restore(restore::Restore),
     /// Print the API document, OpenAPI 3.1.
     #[command(after_help = "Example:\n  doorward openapi > openapi.json")]
     Openapi,
@@ -125,6 +132,8 @@ type Done = Result<ExitCode, String>;
 const NO: u8 = 5;
 /// Done but for what stderr names.
 const PARTLY: u8 = 6;
+/// Not with this database.
+const ELSEWHERE: u8 = 7;
 
 pub fn run(arguments: &Arguments) -> ExitCode {
     let flags = &arguments.settings;
@@ -145,6 +154,8 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Command::Health => health::run(flags),
         Command::Doctor(doctor) => doctor::run(flags, doctor),
         Command::Verify(verify) => verify::run(flags, verify),
+        Command::Backup(backup) => backup::run(flags, backup),
+        Command::Restore(restore) => restore::run(flags, restore),
         Command::Openapi => Ok(describe::document()),
         Command::Errors => Ok(describe::errors()),
         Command::Routes => Ok(describe::routes()),

@@ -1,7 +1,7 @@
 //! The database as a component: brought up to this program at init, and lent to everybody.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
@@ -9,11 +9,13 @@ use secrecy::ExposeSecret;
 use super::Clock;
 use super::config::Config;
 use super::platform::{Cause, Component, Handle, Health};
-use crate::db::{Db, DbSettings, is_postgres, migrate};
+use crate::db::copy::{Look, damage, is_damage, unreadable};
+use crate::db::migrate::bent;
+use crate::db::{Db, DbConn, DbSettings, is_postgres, migrate};
 
 impl Handle for Db {}
 
-/// Started by the roof; init migrates, and there is nothing to stop: connections close with their last handle.
+/// Started by the roof; init migrates, and stop lets go of the file: connections close with their last handle.
 pub struct Database {
     settings: DbSettings,
     environment: String,
@@ -54,13 +56,26 @@ impl Component for Database {
                 None => cause,
             };
             make_room(&url).map_err(|error| named(error.into()))?;
-            let serving = file_of(&url).filter(|_| is_server).and_then(|file| serving(&file));
+            let file = file_of(&url).filter(|_| is_server);
+            let serving = match &file {
+                Some(file) => serving(file)?,
+                None => None,
+            };
+            if let Some(file) = &file {
+                sound(file)?;
+            }
             migrate(&url, &environment, clock.now()).map_err(|error| named(why(error)))?;
             Ok::<_, Cause>((Db::open(&settings).map_err(|error| named(why(error)))?, serving))
         });
         let (db, serving) = opened.await??;
         self.serving = serving;
         Ok(db)
+    }
+
+    /// Before the process ends others may serve the file.
+    async fn stop(&mut self) -> Result<(), Cause> {
+        self.serving = None;
+        Ok(())
     }
 
     fn health(_: &Db) -> Health {
@@ -88,12 +103,18 @@ pub fn file_of(url: &str) -> Option<PathBuf> {
 /// hashes of everybody. SQLite gives the files that it makes beside this one the same mode.
 pub fn make_room(url: &str) -> io::Result<()> {
     let Some(file) = file_of(url) else { return Ok(()) };
-    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        private_folder().create(folder)?;
-    }
+    make_folder(&file)?;
     match private_file().write(true).create_new(true).open(&file) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// The folder alone.
+pub fn make_folder(file: &Path) -> io::Result<()> {
+    match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => private_folder().create(folder),
+        None => Ok(()),
     }
 }
 
@@ -105,26 +126,108 @@ fn private_folder() -> DirBuilder {
     builder
 }
 
-fn private_file() -> OpenOptions {
+pub(super) fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
 }
 
-/// Two servers of one file lose nothing, but each counts its own limits: callers have twice what was set.
-fn serving(file: &Path) -> Option<File> {
+/// What stands in the lock file while another file is put in the database's place.
+const RESTORING: &[u8] = b"restoring\n";
+
+fn lock_file(file: &Path) -> io::Result<File> {
     let beside = PathBuf::from(format!("{}.serving", file.display()));
-    let held = private_file().write(true).create(true).truncate(false).open(&beside).ok()?;
+    private_file().read(true).write(true).create(true).truncate(false).open(beside)
+}
+
+/// Two servers of one file lose nothing, but each counts its own limits: callers have twice what was set.
+fn serving(file: &Path) -> Result<Option<File>, Cause> {
+    let Ok(held) = lock_file(file) else { return Ok(None) };
     match held.try_lock() {
-        Ok(()) => Some(held),
+        Ok(()) => {
+            held.set_len(0)?;
+            Ok(Some(held))
+        }
+        Err(TryLockError::WouldBlock) if io::read_to_string(&held)?.as_bytes() == RESTORING => {
+            Err(format!("{}: a backup is being restored to it; start when that is done", file.display())
+                .into())
+        }
         Err(TryLockError::WouldBlock) => {
             tracing::warn!(
                 file = %file.display(),
                 "another server serves this file: each counts its own limits; several copies belong on PostgreSQL"
             );
-            None
+            Ok(None)
         }
-        Err(TryLockError::Error(_)) => None,
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
+}
+
+/// The file, for who puts another in its place: no server serves it, and none starts before this is dropped. None
+/// when a server does.
+pub fn close(file: &Path) -> io::Result<Option<File>> {
+    let mut held = lock_file(file)?;
+    match held.try_lock() {
+        Ok(()) => {
+            held.set_len(0)?;
+            held.write_all(RESTORING)?;
+            Ok(Some(held))
+        }
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Up to so many bytes a file is looked through before anybody is served: a fifth of a second on two busy cores. A larger
+/// one would keep the door shut for seconds at every start, so it is looked through while it is served.
+const SMALL: u64 = 16 << 20;
+
+/// A server on a damaged file would answer until somebody meets the damage, and copy it into every backup.
+fn sound(file: &Path) -> Result<(), Cause> {
+    let told = |damage: Vec<String>| {
+        format!(
+            "{} is damaged:\n  {}\n`doorward verify` looks closer; `doorward restore FILE` puts a backup in its place",
+            file.display(),
+            damage.join("\n  ")
+        )
+    };
+    if file.metadata().map_or(0, |metadata| metadata.len()) <= SMALL {
+        return match looked_through(file) {
+            Ok(damage) if damage.is_empty() => Ok(()),
+            Ok(damage) => Err(told(damage).into()),
+            // Whatever keeps it from being read is told by who reads it next.
+            Err(_) => Ok(()),
+        };
+    }
+    let file = file.to_owned();
+    let look = move || match looked_through(&file) {
+        Ok(damage) if damage.is_empty() => {
+            tracing::debug!("the database file was looked through, and is sound")
+        }
+        Ok(damage) => {
+            tracing::error!(file = %file.display(), damage = damage.join("; "), "the database is damaged")
+        }
+        Err(error) => tracing::warn!(%error, "the database file could not be looked through"),
+    };
+    std::thread::Builder::new().name("doorward-look".into()).spawn(look)?;
+    Ok(())
+}
+
+fn looked_through(file: &Path) -> crate::base::Result<Vec<String>> {
+    let path = file.display().to_string();
+    match DbConn::open(&path) {
+        Ok(mut conn) => {
+            let damage = damage(&mut conn, Look::Quick)?;
+            if damage.is_empty() {
+                // Perhaps somebody's wish; the server can tell no more than that it is so.
+                for bent in bent(&mut conn)? {
+                    tracing::error!(file = %file.display(), "{bent}; `doorward verify` tells more");
+                }
+            }
+            Ok(damage)
+        }
+        Err(error) if is_damage(&error.to_string()) => Ok(vec![unreadable(&error.to_string())]),
+        Err(error) => Err(crate::base::Error::internal(error)),
     }
 }

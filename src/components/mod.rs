@@ -6,6 +6,7 @@ pub mod brand;
 pub mod cache;
 pub mod clock;
 pub mod config;
+pub mod copies;
 pub mod database;
 mod embedded;
 pub mod environment;

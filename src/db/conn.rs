@@ -67,6 +67,16 @@ impl DbConn {
         Ok(Some(locale).filter(|locale| !english && !locale.starts_with("C.") && !locale.starts_with("en")))
     }
 
+    /// For the rest of this transaction: what is done once, over whole tables, may take its time.
+    pub fn take_time(&mut self) -> QueryResult<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Pg(conn) => {
+                conn.batch_execute("SET LOCAL statement_timeout=0; SET LOCAL lock_timeout='60s'")
+            }
+        }
+    }
+
     /// `BEGIN IMMEDIATE` on SQLite: a deferred transaction that turns to writing fails at once under load.
     pub fn begin_write(&mut self) -> QueryResult<()> {
         match self {

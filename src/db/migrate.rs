@@ -1,5 +1,6 @@
 //! Forward-only migrations: one migrator at a time, drift refused, and the database remembers whose it is.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -138,6 +139,41 @@ struct Known {
     checksum: String,
 }
 
+#[derive(QueryableByName)]
+struct Shape {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    words: String,
+}
+
+fn shapes(conn: &mut DbConn) -> Result<BTreeMap<String, String>> {
+    let question = "SELECT name, type || ' ' || tbl_name || ' ' || coalesce(sql, '') AS words FROM sqlite_schema \
+         WHERE name NOT LIKE 'sqlite_stat%'";
+    let shapes: Vec<Shape> = diesel::sql_query(question).load(conn)?;
+    Ok(shapes.into_iter().map(|shape| (shape.name, shape.words)).collect())
+}
+
+/// Tables and indexes of an SQLite file that are not as these migrations make them: bent by hand, or by the disk, where
+/// they stand as text like any other. Of a file that lacks migrations nothing is said.
+pub fn bent(conn: &mut DbConn) -> Result<Vec<String>> {
+    if conn.is_postgres() {
+        return Ok(Vec::new());
+    }
+    let found = shapes(conn)?;
+    let done =
+        diesel::sql_query("SELECT count(*) AS found FROM migration_checksums").get_result::<Found>(conn);
+    let all = i64::try_from(TEXTS.len()).unwrap_or(i64::MAX);
+    if found.is_empty() || done.is_ok_and(|done| done.found < all) {
+        return Ok(Vec::new());
+    }
+    let mut fresh = DbConn::open(":memory:").map_err(Error::internal)?;
+    alone(&mut fresh, "test", Timestamp::EPOCH)?;
+    let made = shapes(&mut fresh)?;
+    let bent = made.into_iter().filter(|(name, words)| found.get(name) != Some(words));
+    Ok(bent.map(|(name, _)| format!("{name} is not as this program's migrations make it")).collect())
+}
+
 /// True when this database was migrated before.
 fn refuse_drift(conn: &mut DbConn) -> Result<bool> {
     let ours = checksums(conn.is_postgres())?;
@@ -209,7 +245,7 @@ macro_rules! texts {
 }
 
 /// Each new migration is named here too; `tests` refuse one that is not.
-pub const TEXTS: &[(&str, &str, &str)] = texts!["00000000000001_init"];
+pub const TEXTS: &[(&str, &str, &str)] = texts!["00000000000001_init", "00000000000002_backups"];
 
 fn belong_to(conn: &mut DbConn, environment: &str, now: Timestamp) -> Result<()> {
     use super::schema::installation::dsl;

@@ -2,6 +2,7 @@
 
 pub mod choice;
 pub mod conn;
+pub mod copy;
 pub mod dialect;
 pub mod durability;
 pub mod migrate;

@@ -20,6 +20,8 @@ table! { installation (id) {
     restore_epoch -> BigInt,
     canary -> Nullable<Binary>,
     created_at -> Instant,
+    backed_up_at -> Nullable<Instant>,
+    backed_up_to -> Nullable<Text>,
 } }
 
 table! { tenants (id) {

@@ -1,5 +1,6 @@
 //! People and keys as operators see them, in the database.
 
+pub mod copies;
 pub mod rules;
 pub mod turns;
 

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::base::{RecordId, Result, TenantId, Timestamp};
 use crate::components::vault::{Place, Vault};
-use crate::db::{DbConn, sql};
+use crate::db::copy::{self, Look, damage};
+use crate::db::{DbConn, migrate, sql};
 use crate::permissions::known;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -161,7 +162,11 @@ struct Broken {
 
 /// Every fault of the whole database. Without a vault, what is sealed is not looked into.
 pub fn faults(conn: &mut DbConn, vault: Option<&Vault>, now: Timestamp) -> Result<Vec<Fault>> {
-    let mut faults = Vec::new();
+    let mut faults = damaged(conn)?;
+    if !faults.is_empty() {
+        // What is asked of damaged tables has answers that mean nothing, or none.
+        return Ok(faults);
+    }
     let yesterday = now - std::time::Duration::from_secs(86_400);
     let wrong = RULES.iter().map(|rule| (rule, now, false));
     let late = LATE.iter().map(|rule| (rule, yesterday, true));
@@ -207,27 +212,34 @@ struct Said {
     said: String,
 }
 
-/// SQLite checks its own file on demand, and its foreign keys, which another program may have switched off.
+fn whole(table: &'static str, says: String) -> Fault {
+    Fault { table, id: RecordId::of(uuid::Uuid::nil()), says, is_late: false }
+}
+
+/// SQLite checks its own file on demand; that its tables are still ours it cannot know.
+pub fn damaged(conn: &mut DbConn) -> Result<Vec<Fault>> {
+    let told = damage(conn, Look::Whole)?;
+    if told.is_empty() {
+        let bent = migrate::bent(conn)?.into_iter().take(SHOWN);
+        return Ok(bent.map(|says| whole("schema", says)).collect());
+    }
+    Ok(told.into_iter().take(SHOWN).map(|says| whole("integrity", says)).collect())
+}
+
+/// A file that cannot even be opened as a database.
+pub fn unreadable(words: &str) -> Fault {
+    whole("integrity", copy::unreadable(words))
+}
+
+/// And its foreign keys, which another program may have switched off.
 fn own_words(conn: &mut DbConn, faults: &mut Vec<Fault>) -> Result<()> {
     if conn.is_postgres() {
         return Ok(());
     }
-    let questions = [
-        (
-            "integrity",
-            "SELECT integrity_check AS said FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
-        ),
-        (
-            "foreign keys",
-            "SELECT \"table\" || ' refers to a row that is not in ' || \"parent\" AS said FROM pragma_foreign_key_check",
-        ),
-    ];
-    for (table, question) in questions {
-        let answers: Vec<Said> = diesel::sql_query(question).load(conn)?;
-        let nobody = RecordId::of(uuid::Uuid::nil());
-        let told = answers.into_iter().take(SHOWN);
-        faults.extend(told.map(|Said { said }| Fault { table, id: nobody, says: said, is_late: false }));
-    }
+    let question = "SELECT \"table\" || ' refers to a row that is not in ' || \"parent\" AS said \
+         FROM pragma_foreign_key_check";
+    let answers: Vec<Said> = diesel::sql_query(question).load(conn)?;
+    faults.extend(answers.into_iter().take(SHOWN).map(|Said { said }| whole("foreign keys", said)));
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! What operators do, one file for each sort of thing that it is done to.
 
+pub mod copies;
 pub mod keys;
 pub mod people;
 pub mod tenants;

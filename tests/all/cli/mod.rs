@@ -1,10 +1,13 @@
 //! The commands and the process, through the real program.
 
+pub mod backup;
+mod damage;
 mod doctor;
 mod events;
 mod import;
 mod looking;
 mod people;
+mod restore;
 mod starting;
 mod stopping;
 mod tenants;

@@ -16,6 +16,7 @@ mod migrators;
 mod power;
 mod proxy;
 mod races;
+mod recovery;
 mod restart;
 mod samples;
 mod slow_database;

@@ -13,10 +13,26 @@ use super::leash::{Leash, Leashed};
 /// The user `nobody`: the server refuses to run as root.
 const NOBODY: u32 = 65534;
 
+/// Ended without a farewell: what a test leaves is thrown away.
+pub(super) const AT_ONCE: How = ("exec {}", "QUIT");
+
 /// With further settings, as `postgres` takes them. It serves as long as the leash is held.
 pub fn start(settings: &str) -> (u16, Leash) {
-    let (port, _, leash) = lease(("exec {}", "QUIT"), settings);
+    let (port, _, leash) = lease(AT_ONCE, settings);
     (port, leash)
+}
+
+/// A new folder that the server may write to.
+pub fn folder() -> PathBuf {
+    let folder = TempDir::with_prefix_in("doorward-postgres-", "/tmp").unwrap().keep();
+    let user = user(&folder);
+    chown(&folder, user, user).unwrap();
+    folder
+}
+
+/// Another user for the server, where this one is root.
+pub(super) fn user(ours: &Path) -> Option<u32> {
+    (fs::metadata(ours).unwrap().uid() == 0).then_some(NOBODY)
 }
 
 pub fn url(port: u16, database: &str) -> String {
@@ -38,13 +54,13 @@ pub fn is_ready(folder: &Path) -> bool {
 }
 
 /// The server's own programs, all of one version.
-struct Programs {
-    folder: PathBuf,
+pub(super) struct Programs {
+    pub(super) folder: PathBuf,
     version: String,
 }
 
 impl Programs {
-    fn find() -> Self {
+    pub(super) fn find() -> Self {
         let folder = Self::candidates()
             .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file());
         let folder = folder.expect(
@@ -70,12 +86,19 @@ impl Programs {
     }
 
     /// `None` when another process took the port first.
-    fn serve(&self, (script, signal): How, settings: &str) -> Option<(u16, PathBuf, Leash)> {
-        let folder = TempDir::with_prefix_in("doorward-postgres-", "/tmp").unwrap().keep();
-        let user = (fs::metadata(&folder).unwrap().uid() == 0).then_some(NOBODY);
-        chown(&folder, user, user).unwrap();
-        self.lay(&folder, user);
+    fn serve(&self, how: How, settings: &str) -> Option<(u16, PathBuf, Leash)> {
+        let folder = folder();
+        self.lay(&folder, user(Path::new("/proc/self")));
+        let (port, leash) = self.serve_in(&folder, how, settings)?;
+        Some((port, folder, leash))
+    }
 
+    pub(super) fn serve_in(
+        &self,
+        folder: &Path,
+        (script, signal): How,
+        settings: &str,
+    ) -> Option<(u16, Leash)> {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = format!(
             "'{}' -D data -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
@@ -83,9 +106,9 @@ impl Programs {
             self.folder.join("postgres").display()
         );
         let command = script.replace("{}", &server);
-        let how = Leashed { folder: &folder, signal, user };
+        let how = Leashed { folder, signal, user: user(Path::new("/proc/self")) };
         let leash = Leash::start(&how, ["/bin/sh", "-c", &command]);
-        wait_for(&folder).then_some((port, folder, leash))
+        wait_for(folder).then_some((port, leash))
     }
 
     /// A data folder: a copy of one that this user once initialised with this version.
