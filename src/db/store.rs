@@ -19,6 +19,8 @@ pub(super) const WAIT: Duration = Duration::from_secs(2);
 pub const WAIT_SECONDS: &str = "doorward_database_wait_seconds";
 /// Tries of a write that lost against another one.
 const TRIES: u32 = 4;
+/// Whoever tries again at once takes a row before the one who waited for it has woken, and both lose once more.
+const PAUSE: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Clone)]
 pub struct DbSettings {
@@ -184,7 +186,10 @@ fn transaction<T>(conn: &mut DbConn, run: &mut impl FnMut(&mut DbConn) -> Result
     let mut tries = 1;
     loop {
         match once(conn, run) {
-            Err(Lost::Not(error)) if tries < TRIES && lost_a_race(&error) => tries += 1,
+            Err(Lost::Not(error)) if tries < TRIES && lost_a_race(&error) => {
+                std::thread::sleep(PAUSE * tries);
+                tries += 1;
+            }
             result => return result,
         }
     }
@@ -210,9 +215,13 @@ fn once<T>(conn: &mut DbConn, run: &mut impl FnMut(&mut DbConn) -> Result<T>) ->
     }
 }
 
-/// Whoever waited too long for a lock that others hold comes back later: that is no fault of ours, and what others
-/// can bring about at will must not read as one.
+/// Whoever waited too long for a lock that others hold, or lost to others each time, comes back later: that is no
+/// fault of ours, and what others can bring about at will must not read as one.
 fn waited_in_vain(error: Error) -> Error {
+    // It had no effect, each time that it ran.
+    if lost_a_race(&error) {
+        return BUSY.retry_after(1);
+    }
     let Error::Internal(cause) = &error else { return error };
     let Some(DieselError::DatabaseError(_, info)) = cause.downcast_ref::<DieselError>() else { return error };
     let signs = ["lock timeout", "statement timeout", "database is locked"];

@@ -15,6 +15,7 @@ mod mail;
 mod migrators;
 mod power;
 mod proxy;
+mod races;
 mod recovery;
 mod restart;
 mod samples;

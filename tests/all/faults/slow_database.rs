@@ -48,7 +48,7 @@ fn connections_torn_in_the_middle_of_their_work_lose_nothing_that_was_acknowledg
 #[test]
 #[ignore = "minutes long: `make faults` runs it"]
 fn connections_torn_very_often_lose_nothing_that_was_acknowledged() {
-    run(Kind::Postgres, |ground| torn(ground, 8 * super::rounds()));
+    run(Kind::Postgres, |ground| torn(ground, 4 * super::rounds()));
 }
 
 #[test]

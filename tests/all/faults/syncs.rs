@@ -18,7 +18,7 @@ fn a_sync_that_fails_acknowledges_nothing() {
 #[test]
 #[ignore = "minutes long: `make faults` runs it"]
 fn syncs_that_fail_anywhere_acknowledge_nothing() {
-    run(Kind::Sqlite, |ground| failing(ground, 2 * super::rounds()));
+    run(Kind::Sqlite, |ground| failing(ground, super::rounds()));
 }
 
 async fn failing(ground: Ground, rounds: u64) {
