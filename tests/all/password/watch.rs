@@ -46,5 +46,6 @@ pub fn take(ground: &Ground) -> Vec<&'static str> {
 }
 
 fn short(url: &str) -> String {
-    url.trim_start_matches("sqlite://").to_owned()
+    // Behind the question mark stand the bounds that the server sets itself.
+    url.trim_start_matches("sqlite://").split('?').next().unwrap_or_default().to_owned()
 }
