@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use doorward::app::{self, Given, Running};
 use doorward::base::{Password, UserId};
 use doorward::components::Clock;
-use doorward::components::config::{Config, Environment};
+use doorward::components::config::{Config, Environment, MailTransport};
 use doorward::components::vault::{MasterKey, Vault};
 use doorward::db::schema::{login_identifiers, password_logins};
 use doorward::identity::{App, Factors, LoginType, Scope, User};
@@ -139,6 +139,7 @@ fn post(path: &str, body: &str) -> Vec<u8> {
 async fn settle(url: &str) -> Vec<(String, String)> {
     let mut config = Config::defaults(Environment::Acceptance);
     config.database.url = url.to_owned().into();
+    config.mail.transport = MailTransport::None;
     config.roles.serve = false;
     config.roles.work = false;
     let vault = Vault::new(&[MasterKey::from_bytes(&KEY)]).unwrap();
