@@ -1,14 +1,13 @@
 //! Files that hold a whole database: drawn up under another name, on the disk before they have their own, and with the
 //! digest that shows whether one byte of them moved.
 
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::database::private_file;
+use super::private::private_file;
 
 /// A file for its owner alone, under a name of its own until it is whole; gone if it never is.
 #[derive(Debug)]
@@ -114,10 +113,7 @@ pub fn digest(file: &Path) -> io::Result<String> {
         }
         context.update(bytes.get(..read).unwrap_or_default());
     }
-    Ok(context.finish().as_ref().iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    }))
+    Ok(hex::encode(context.finish()))
 }
 
 /// As `sha256sum -c` reads it.

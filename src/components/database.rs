@@ -1,6 +1,6 @@
 //! The database as a component: brought up to this program at init, and lent to everybody.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use super::Clock;
 use super::config::Config;
 use super::platform::{Cause, Component, Handle, Health};
+use super::private::{private_file, private_folder};
 use crate::db::copy::{Look, damage, is_damage, unreadable};
 use crate::db::migrate::bent;
 use crate::db::{Db, DbConn, DbSettings, is_postgres, migrate};
@@ -116,21 +117,6 @@ pub fn make_folder(file: &Path) -> io::Result<()> {
         Some(folder) => private_folder().create(folder),
         None => Ok(()),
     }
-}
-
-fn private_folder() -> DirBuilder {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-}
-
-pub(super) fn private_file() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
 }
 
 /// What stands in the lock file while another file is put in the database's place.

@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod pages;
 pub mod platform;
 pub mod post;
+mod private;
 pub mod random;
 pub mod recorder;
 pub mod rotation;

@@ -67,6 +67,16 @@ impl DbConn {
         Ok(Some(locale).filter(|locale| !english && !locale.starts_with("C.") && !locale.starts_with("en")))
     }
 
+    /// To every node that listens; on SQLite there is but one.
+    pub fn notify(&mut self, message: &str) -> QueryResult<()> {
+        if let Self::Pg(conn) = self {
+            diesel::sql_query("SELECT pg_notify('doorward', $1)")
+                .bind::<diesel::sql_types::Text, _>(message)
+                .execute(conn)?;
+        }
+        Ok(())
+    }
+
     /// For the rest of this transaction: what is done once, over whole tables, may take its time.
     pub fn take_time(&mut self) -> QueryResult<()> {
         match self {

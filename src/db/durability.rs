@@ -83,3 +83,33 @@ pub fn clock(conn: &mut DbConn) -> Result<Option<Timestamp>> {
     }
     Ok(Some(diesel::sql_query("SELECT clock_timestamp() AS told").get_result::<Told>(conn)?.told))
 }
+
+/// How the archiving of PostgreSQL's log goes, as far as we may know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Archiving {
+    Off,
+    /// Its last try failed.
+    Fails,
+    Runs,
+}
+
+/// None of SQLite, and none where the role may not look.
+pub fn archiving(conn: &mut DbConn) -> Option<Archiving> {
+    let DbConn::Pg(conn) = conn else { return None };
+    let question = "SELECT CASE WHEN current_setting('archive_mode') = 'off' THEN 'off' \
+        WHEN last_failed_time > coalesce(last_archived_time, '-infinity') THEN 'fails' ELSE 'runs' END AS said \
+        FROM pg_stat_archiver";
+    let said = diesel::sql_query(question).get_result::<Said>(conn).ok()?.said;
+    Some(match said.as_str() {
+        "off" => Archiving::Off,
+        "fails" => Archiving::Fails,
+        _ => Archiving::Runs,
+    })
+}
+
+/// A PostgreSQL that still replays its log takes no writes.
+pub fn is_recovering(conn: &mut DbConn) -> Result<bool> {
+    let DbConn::Pg(conn) = conn else { return Ok(false) };
+    let said = diesel::sql_query("SELECT pg_is_in_recovery()::text AS said").get_result::<Said>(conn)?.said;
+    Ok(said == "true")
+}

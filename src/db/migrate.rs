@@ -1,7 +1,6 @@
 //! Forward-only migrations: one migrator at a time, drift refused, and the database remembers whose it is.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use diesel::connection::SimpleConnection;
@@ -227,11 +226,7 @@ fn checksum_of(name: &str, postgres: bool) -> String {
         .iter()
         .find(|(known, ..)| *known == name)
         .map(|(_, pg, sqlite)| if postgres { pg } else { sqlite });
-    let sum = digest(&SHA256, text.copied().unwrap_or_default().as_bytes());
-    sum.as_ref().iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex::encode(digest(&SHA256, text.copied().unwrap_or_default().as_bytes()))
 }
 
 macro_rules! texts {

@@ -281,7 +281,7 @@ impl<'c> Tx<'c> {
             .execute(self.conn)?;
         if !self.effects.work {
             self.effects.work = true;
-            self.notify("work")?;
+            self.conn.notify("work")?;
         }
         Ok(work.id)
     }
@@ -312,14 +312,7 @@ impl<'c> Tx<'c> {
             Forget::Keys(id) => format!("keys:{id}"),
             Forget::Guesses(id) => format!("guesses:{id}"),
         };
-        self.notify(&message)
-    }
-
-    fn notify(&mut self, message: &str) -> Result<()> {
-        if let DbConn::Pg(pg) = &mut *self.conn {
-            diesel::sql_query("SELECT pg_notify('doorward', $1)").bind::<Text, _>(message).execute(pg)?;
-        }
-        Ok(())
+        Ok(self.conn.notify(&message)?)
     }
 }
 

@@ -1,15 +1,11 @@
 //! Limits hold for all nodes together: each tells the others a few times a second what it counted, and takes in what
 //! they counted. Who is not heard is not waited for; a node that is cut off counts for itself.
 
-use std::fmt::Write;
 use std::time::Duration;
 
-use diesel::sql_types::Text;
-
 use super::house::House;
-use crate::base::{RecordId, Result};
+use crate::base::RecordId;
 use crate::components::limiter::Spent;
-use crate::db::DbConn;
 
 pub const PREFIX: &str = "limits:";
 const EACH: Duration = Duration::from_millis(250);
@@ -25,31 +21,18 @@ pub async fn tell(house: House, node: RecordId) {
             continue;
         }
         if let Err(error) =
-            house.db.read(move |conn| messages.iter().try_for_each(|one| notify(conn, one))).await
+            house.db.read(move |conn| messages.iter().try_for_each(|one| Ok(conn.notify(one)?))).await
         {
             tracing::debug!(%error, "other nodes were not told what was counted");
         }
     }
 }
 
-fn notify(conn: &mut DbConn, message: &str) -> Result<()> {
-    use diesel::RunQueryDsl;
-    if let DbConn::Pg(pg) = conn {
-        diesel::sql_query("SELECT pg_notify('doorward', $1)").bind::<Text, _>(message).execute(pg)?;
-    }
-    Ok(())
-}
-
 /// `limits:NODE` and then `;class,key,tokens` for each, the key in hexadecimal digits.
 fn messages(node: RecordId, spent: &[Spent]) -> Vec<String> {
     let mut messages: Vec<String> = Vec::new();
     for Spent { class, key, tokens } in spent {
-        let hex = key.iter().fold(String::with_capacity(key.len() * 2), |mut hex, byte| {
-            // Writing to a string does not fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-        let entry = format!(";{class},{hex},{tokens}");
+        let entry = format!(";{class},{},{tokens}", hex::encode(key));
         match messages.last_mut().filter(|last| last.len() + entry.len() <= LONGEST) {
             Some(last) => last.push_str(&entry),
             None => messages.push(format!("{PREFIX}{node}{entry}")),
@@ -69,11 +52,8 @@ pub fn heard(node: RecordId, said: &str) -> Vec<Spent> {
 
 fn entry(text: &str) -> Option<Spent> {
     let mut parts = text.split(',');
-    let (class, hex, tokens) = (parts.next()?, parts.next()?, parts.next()?);
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let pair = |pair: &[u8]| Some(digit(pair.first()?)? << 4 | digit(pair.get(1)?)?);
-    let key = hex.as_bytes().chunks(2).map(pair).collect::<Option<_>>()?;
-    Some(Spent { class: class.to_owned(), key, tokens: tokens.parse().ok()? })
+    let (class, key, tokens) = (parts.next()?, parts.next()?, parts.next()?);
+    Some(Spent { class: class.to_owned(), key: hex::decode(key).ok()?, tokens: tokens.parse().ok()? })
 }
 
 #[cfg(test)]

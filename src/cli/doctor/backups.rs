@@ -10,7 +10,7 @@ use crate::components::Clock;
 use crate::components::config::{Environment, Loaded, Source};
 use crate::components::database::file_of;
 use crate::db::DbConn;
-use crate::db::copy::{Archiving, archiving};
+use crate::db::durability::{Archiving, archiving};
 use crate::management::entity::copies::last_backup;
 
 /// Whoever backs up every night is never warned of a night.

@@ -1,6 +1,6 @@
 //! The master key: read, judged, and in development made when missing.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -12,6 +12,7 @@ use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
 use super::{Environment, Loaded, Problem, Source, insecure};
+use crate::components::private::{private_file, private_folder};
 use crate::components::vault::MasterKey;
 
 const MADE: &str = "data/master.key";
@@ -58,7 +59,7 @@ fn make(path: &Path) -> io::Result<Zeroizing<String>> {
     rand::fill(bytes.as_mut()).map_err(io::Error::other)?;
     let text = Zeroizing::new(base64::prelude::BASE64_STANDARD.encode(bytes.as_ref()));
     if let Some(directory) = path.parent() {
-        private_directory().create(directory)?;
+        private_folder().create(directory)?;
     }
     let draft = path.with_extension(format!("key.{}", std::process::id()));
     let mut file = private_file().write(true).create_new(true).open(&draft)?;
@@ -71,21 +72,6 @@ fn make(path: &Path) -> io::Result<Zeroizing<String>> {
         }
         linked => linked.map(|()| text),
     }
-}
-
-fn private_directory() -> DirBuilder {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-}
-
-fn private_file() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
 }
 
 /// The keys in the text, the sealing one first, or what is wrong with one of them.
@@ -114,17 +100,12 @@ fn decode(text: &str) -> Option<Zeroizing<[u8; 32]>> {
     let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let alphabet = if text.contains(['-', '_']) { alphabet::URL_SAFE } else { alphabet::STANDARD };
     let bytes = Zeroizing::new(match text.len() {
-        64 => from_hex(text)?,
+        64 => hex::decode(text).ok()?,
         _ => GeneralPurpose::new(&alphabet, config).decode(text).ok()?,
     });
     let mut key = Zeroizing::new([0; 32]);
     (bytes.len() == key.len()).then(|| key.copy_from_slice(&bytes))?;
     Some(key)
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |c: &u8| char::from(*c).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    text.as_bytes().chunks(2).map(|pair| Some(digit(pair.first()?)? << 4 | digit(pair.last()?)?)).collect()
 }
 
 /// All but never true of a random key: text, few different bytes, a run, or a repetition.

@@ -8,7 +8,6 @@ mod layer;
 mod tree;
 
 use std::collections::VecDeque;
-use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -174,11 +173,7 @@ impl Disguise {
 
     pub fn of(&self, address: IpAddr) -> String {
         let tag = hmac::sign(&self.0, &network(address));
-        tag.as_ref().iter().take(8).fold(String::with_capacity(16), |mut text, byte| {
-            // Writing to a string does not fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        hex::encode(tag.as_ref().get(..8).unwrap_or_default())
     }
 }
 

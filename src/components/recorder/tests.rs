@@ -1,7 +1,5 @@
 //! The recorder's promises: what it keeps, what it never keeps, and that it stays within its bytes.
 
-use std::time::Instant;
-
 use tracing::{Span, debug_span, info_span};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 
@@ -152,21 +150,4 @@ fn an_address_has_one_disguise_a_network_and_key() {
     assert_ne!(shown, ours.of(address("192.0.2.8")));
     assert_ne!(shown, other.of(address("192.0.2.7")));
     assert_eq!(ours.of(address("2001:db8::1")), ours.of(address("2001:db8::2")));
-}
-
-/// Not a promise but a number: `cargo test --release recorder -- --nocapture --ignored`.
-#[test]
-#[ignore = "prints what a request costs"]
-fn the_cost_of_a_request_is_printed() {
-    let times = 100_000;
-    let timed = || {
-        let began = Instant::now();
-        (0..times).for_each(|_| login(RequestId::new()));
-        began.elapsed() / times
-    };
-
-    let without = timed();
-    let with = recording(8 << 20, |_| timed());
-
-    println!("a request of eight spans: {without:?} unrecorded, {with:?} recorded");
 }

@@ -165,19 +165,18 @@ fn database(installation: &Installation) -> PathBuf {
 async fn nobody_is_in(installation: &Installation, door: &Door, (holders, smtp): (&[Holder], &Smtp)) {
     let running = installation.serve().await;
     let http = reqwest::Client::new();
-    let ask = async |path: &str, body: serde_json::Value| {
-        let request = http.post(format!("http://{}{path}", running.address)).json(&body);
-        let request = request.header("host", &door.host).header("doorward-client", &door.client);
-        request.send().await.unwrap().status().as_u16()
-    };
     for holder in holders {
-        let status = ask("/auth/refresh-tokens", json!({ "refreshToken": holder.refresh })).await;
-        assert_eq!(status, 401, "an old refresh token is taken");
+        let refresh = json!({ "refreshToken": holder.refresh });
+        assert_eq!(
+            running.ask(door, "/auth/refresh-tokens", refresh).await,
+            401,
+            "an old refresh token is taken"
+        );
         let me = http.get(format!("http://{}/auth/me", running.address)).bearer_auth(&holder.access);
         assert_eq!(me.header("host", &door.host).send().await.unwrap().status(), 401);
     }
     let login = json!({ "email": "p1@a.example", "password": PASSWORD });
-    assert_eq!(ask("/auth/password-based/login", login).await, 200);
+    assert_eq!(running.ask(door, "/auth/password-based/login", login).await, 200);
     let keys =
         http.get(format!("http://{}/.well-known/jwks.json", running.address)).header("host", &door.host);
     let keys = keys.send().await.unwrap().text().await.unwrap();

@@ -131,15 +131,10 @@ async fn recovered(port: u16) {
 
 async fn nobody_is_in(installation: &Installation, door: &Door, holders: &[Holder]) {
     let running = installation.serve().await;
-    let http = reqwest::Client::new();
-    let ask = async |path: &str, body: serde_json::Value| {
-        let request = http.post(format!("http://{}{path}", running.address)).json(&body);
-        let request = request.header("host", &door.host).header("doorward-client", &door.client);
-        request.send().await.unwrap().status().as_u16()
-    };
     for holder in holders {
-        assert_eq!(ask("/auth/refresh-tokens", json!({ "refreshToken": holder.refresh })).await, 401);
+        let refresh = json!({ "refreshToken": holder.refresh });
+        assert_eq!(running.ask(door, "/auth/refresh-tokens", refresh).await, 401);
     }
     let login = json!({ "email": "ada@a.example", "password": PASSWORD });
-    assert_eq!(ask("/auth/password-based/login", login).await, 200);
+    assert_eq!(running.ask(door, "/auth/password-based/login", login).await, 200);
 }

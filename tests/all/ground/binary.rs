@@ -12,6 +12,7 @@ use doorward::db::schema::installation;
 use tempfile::TempDir;
 
 use super::Ground;
+use super::app::Door;
 
 /// Random once, and of no use to anybody.
 pub const KEY: &str = "q0Vt3JHc1xk8bC5nW2rPzYd9Lf7mTgAeSiUoKwXhE4I=";
@@ -145,10 +146,17 @@ impl Running {
         Some(answer.status().as_u16())
     }
 
+    /// The status of what a client of this door posts.
+    pub async fn ask(&self, door: &Door, path: &str, body: serde_json::Value) -> u16 {
+        let request = reqwest::Client::new().post(format!("http://{}{path}", self.address)).json(&body);
+        let request = request.header("host", &door.host).header("doorward-client", &door.client);
+        request.send().await.unwrap().status().as_u16()
+    }
+
     pub async fn until(&self, path: &str, wanted: Option<u16>) {
         let began = Instant::now();
         while self.status(path).await != wanted {
-            assert!(began.elapsed() < Duration::from_secs(20), "{path} never became {wanted:?}");
+            assert!(began.elapsed() < PATIENCE, "{path} never became {wanted:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -161,7 +169,7 @@ impl Running {
     pub async fn ended(&mut self) -> (Option<i32>, String) {
         let began = Instant::now();
         while self.child.try_wait().unwrap().is_none() {
-            assert!(began.elapsed() < Duration::from_secs(40), "it does not end");
+            assert!(began.elapsed() < PATIENCE, "it does not end");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let mut printed = String::new();

@@ -56,28 +56,25 @@ impl Browser {
         text(&self.get("title").await)
     }
 
-    /// The first element that a CSS selector finds; waits up to 5 s for it.
+    /// The first element that a CSS selector finds; waits up to 20 s for it.
     pub async fn find(&self, css: &str) -> Element {
         let found = self.post("element", json!({ "using": "css selector", "value": css })).await;
         Element(text(&found[ELEMENT]))
     }
 
     pub async fn click(&self, css: &str) {
-        let Element(id) = self.find(css).await;
-        self.post(&format!("element/{id}/click"), json!({})).await;
+        self.on(css, Method::POST, "click", Some(json!({}))).await;
     }
 
     /// Replaces what stands in a field.
     pub async fn type_into(&self, css: &str, typed: &str) {
-        let Element(id) = self.find(css).await;
-        self.post(&format!("element/{id}/clear"), json!({})).await;
-        self.post(&format!("element/{id}/value"), json!({ "text": typed })).await;
+        self.on(css, Method::POST, "clear", Some(json!({}))).await;
+        self.on(css, Method::POST, "value", Some(json!({ "text": typed }))).await;
     }
 
     /// What a person reads there.
     pub async fn text(&self, css: &str) -> String {
-        let Element(id) = self.find(css).await;
-        text(&self.get(&format!("element/{id}/text")).await)
+        text(&self.on(css, Method::GET, "text", None).await)
     }
 
     /// Keys pressed one after another, wherever the focus is.
@@ -111,29 +108,44 @@ impl Browser {
 
     /// For what the standard offers and this kit does not name.
     pub async fn get(&self, path: &str) -> Value {
-        self.call(Method::GET, path, None).await
+        told(path, self.call(Method::GET, path, None).await)
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Value {
-        self.call(Method::POST, path, Some(body)).await
+        told(path, self.call(Method::POST, path, Some(body)).await)
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+    /// A page may be replaced between the finding of an element and its use: then the new page's is meant.
+    async fn on(&self, css: &str, method: Method, verb: &str, body: Option<Value>) -> Value {
+        loop {
+            let Element(id) = self.find(css).await;
+            match self.call(method.clone(), &format!("element/{id}/{verb}"), body.clone()).await {
+                Err((error, _)) if error == "stale element reference" => {}
+                answer => return told(css, answer),
+            }
+        }
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, (String, String)> {
         let mut request = self.http.request(method, format!("{}/{path}", self.session));
         if let Some(body) = body {
             request = request.json(&body);
         }
         let mut answer: Value = request.send().await.unwrap().json().await.unwrap();
         let value = answer["value"].take();
-        if let Some(error) = value["error"].as_str() {
-            panic!("the browser refuses {path}: {error}: {}", value["message"]);
+        match value["error"].as_str() {
+            Some(error) => Err((error.to_owned(), value["message"].to_string())),
+            None => Ok(value),
         }
-        value
     }
 }
 
+fn told(asked: &str, answer: Result<Value, (String, String)>) -> Value {
+    answer.unwrap_or_else(|(error, message)| panic!("the browser refuses {asked}: {error}: {message}"))
+}
+
 async fn port(folder: &Path) -> u16 {
-    for _ in 0..500 {
+    for _ in 0..1500 {
         let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
         let told = log.split_once("started successfully on port ");
         if let Some((port, _)) = told.and_then(|(_, after)| after.split_once('.')) {
@@ -146,13 +158,13 @@ async fn port(folder: &Path) -> u16 {
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("chromedriver did not start within 10 s");
+    panic!("chromedriver did not start within 30 s");
 }
 
 fn capabilities(folder: &Path) -> Value {
     let profile = format!("--user-data-dir={}", folder.join("profile").display());
     json!({ "capabilities": { "alwaysMatch": {
-        "timeouts": { "implicit": 5000 },
+        "timeouts": { "implicit": 20000 },
         "goog:chromeOptions": { "args": [
             "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
             "--disable-background-networking", "--disable-component-update", "--disable-sync", profile,
