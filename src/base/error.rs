@@ -25,7 +25,7 @@ pub struct FieldError {
     pub detail: Cow<'static, str>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Refused {
     pub refusal: &'static Refusal,
     /// Takes the place of the refusal's own sentence. Never holds what the caller sent.
@@ -84,6 +84,15 @@ impl Error {
         match self {
             Self::Refused(refused) => Self::Refused(Box::new(Refused { reason: Some(reason), ..*refused })),
             other => other,
+        }
+    }
+
+    /// The same, for one more who asked.
+    pub fn again(&self) -> Self {
+        match self {
+            Self::Refused(refused) => Self::Refused(refused.clone()),
+            Self::Stale => Self::Stale,
+            Self::Internal(cause) => Self::internal(cause.to_string()),
         }
     }
 

@@ -16,7 +16,7 @@ mod writer;
 pub use conn::{Both, BothDsl, DbConn, MultiBackend, columns, is_postgres};
 pub use dialect::Locked;
 pub use migrate::migrate;
-pub use store::{Db, DbSettings, WAIT_SECONDS};
+pub use store::{Db, DbSettings, WAIT, WAIT_SECONDS};
 pub use tx::{Actor, ActorKind, Audit, Cause, Happened, Outcome, Tx, Work};
 pub use types::{Json, sql};
 

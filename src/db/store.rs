@@ -14,7 +14,7 @@ use crate::base::error::{BUSY, STORAGE_FULL, UNDECIDED};
 use crate::base::{Error, Result};
 
 /// How long a request waits for a connection before it is told to come back.
-pub(super) const WAIT: Duration = Duration::from_secs(2);
+pub const WAIT: Duration = Duration::from_secs(2);
 /// How long work waited for a connection: the histogram's name.
 pub const WAIT_SECONDS: &str = "doorward_database_wait_seconds";
 /// Tries of a write that lost against another one.

@@ -1,6 +1,7 @@
 //! What every request shares: the handles, and what is remembered of tenants, apps and sessions.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -10,8 +11,9 @@ use tokio::sync::Notify;
 
 use super::client::App;
 use super::denials::Denials;
+use super::gather::{Gather, reading};
 use super::seen::LastSeen;
-use super::session::Live;
+use super::session::{Live, Session, Spent, Standing};
 use super::tenant::Tenant;
 use super::token::Verified;
 use crate::base::{HashedToken, Result, SessionId, TenantId, Timestamp, UserId};
@@ -62,9 +64,13 @@ pub struct Inner {
     pub flood: Flood,
     /// What is shown of a person in a tenant, in the shape of the room that shows it.
     pub people: Cache<(TenantId, UserId), Arc<dyn Any + Send + Sync>>,
+    pub asked_people: Gather<(TenantId, UserId), (), Arc<dyn Any + Send + Sync>>,
+    pub asked_standing: Gather<SessionId, (), Arc<Standing>>,
+    pub asked_rotations: Gather<SessionId, Spent, Arc<Session>>,
     /// Whether a tenant holds password hashes that other systems made.
     pub foreign_hashes: moka::sync::Cache<TenantId, bool>,
     live: Cache<SessionId, Option<Arc<Live>>>,
+    asked_live: Gather<SessionId, (), Arc<Live>>,
     tenants: Cache<TenantId, Option<Arc<Tenant>>>,
     hosts: Cache<String, Option<TenantId>>,
     pages: Cache<String, bool>,
@@ -129,11 +135,15 @@ impl House {
             blocks: moka::sync::Cache::new(100_000),
             flood: Flood::default(),
             people: Cache::new(20_000, TRUSTED),
+            asked_people: Gather::default(),
+            asked_standing: Gather::default(),
+            asked_rotations: Gather::default(),
             foreign_hashes: moka::sync::Cache::builder()
                 .max_capacity(4_096)
                 .time_to_live(FOREIGN_KNOWN)
                 .build(),
             live: Cache::new(20_000, TRUSTED),
+            asked_live: Gather::default(),
             tenants: Cache::new(4_096, TRUSTED),
             hosts: Cache::new(8_192, TRUSTED),
             pages: Cache::new(1_024, TRUSTED),
@@ -144,8 +154,18 @@ impl House {
 
     pub async fn live(&self, id: SessionId) -> Result<Option<Arc<Live>>> {
         let now = self.clock.now();
-        let find = move |conn: &mut DbConn| Ok(Live::find(conn, id, now)?.map(Arc::new));
-        let known = self.remembered(&self.live, id, find).await?;
+        let known = match self.live.get(&id, now) {
+            Some(known) => known,
+            None => {
+                let (ticket, clock) = (self.live.ticket(&id, now), self.clock.clone());
+                let find = move |conn: &mut DbConn, ids: &BTreeMap<SessionId, ()>| {
+                    Ok(Live::all(conn, &ids.keys().copied().collect::<Vec<_>>(), clock.now())?)
+                };
+                let found = self.asked_live.ask(id, (), reading(&self.db, find)).await?;
+                self.live.fill(id, found.clone(), ticket);
+                found
+            }
+        };
         // What was remembered is judged by the clock once more.
         Ok(known.filter(|live| live.is_within(now)))
     }

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod denials;
 pub mod gate;
+pub mod gather;
 pub mod hearing;
 pub mod house;
 pub mod job;

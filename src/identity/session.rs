@@ -1,6 +1,7 @@
 //! A session: the row that is the authority, and the question whether it still lives.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,26 @@ pub struct Session {
     pub revoked_reason: Option<String>,
 }
 
+/// A session's row as it stands, and whether everything that it hangs on lives.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    pub session: Session,
+    pub lives: bool,
+}
+
+/// The generation that a refresh spends, and the key by which its lost answer is recovered.
+#[derive(Debug, Clone)]
+pub struct Spent {
+    pub standing: Arc<Standing>,
+    pub key: Option<HashedToken>,
+}
+
+impl PartialEq for Spent {
+    fn eq(&self, other: &Self) -> bool {
+        self.standing.session.generation == other.standing.session.generation && self.key == other.key
+    }
+}
+
 /// What the gate knows of a live session, and what a later write compares.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Live {
@@ -104,11 +125,10 @@ struct LiveRow {
 
 diesel::alias!(tenants as homes: HomeTenants);
 
-impl Live {
-    /// One round trip: the session with everything it hangs on, a row for each permission. None when any of it
-    /// is revoked, disabled, suspended, deleted or past its end.
-    pub fn find(conn: &mut DbConn, id: SessionId, now: Timestamp) -> QueryResult<Option<Self>> {
-        let rows: Vec<LiveRow> = sessions::table
+/// A macro, since the type of this query fills a page.
+macro_rules! alive {
+    ($now:expr) => {
+        sessions::table
             .inner_join(users::table.on(users::id.eq(sessions::user_id)))
             .inner_join(clients::table.on(clients::id.eq(sessions::client_id)))
             .inner_join(tenants::table.on(tenants::id.eq(sessions::tenant_id)))
@@ -123,9 +143,8 @@ impl Live {
             ))
             .left_join(role_permissions::table.on(role_permissions::role_id.eq(user_roles::role_id)))
             .left_join(permissions::table.on(permissions::id.eq(role_permissions::permission_id)))
-            .filter(sessions::id.eq(id))
             .filter(sessions::revoked_at.is_null())
-            .filter(sessions::idle_expires_at.gt(now).and(sessions::absolute_expires_at.gt(now)))
+            .filter(sessions::idle_expires_at.gt($now).and(sessions::absolute_expires_at.gt($now)))
             .filter(users::disabled_at.is_null().and(users::deleted_at.is_null()))
             .filter(clients::disabled_at.is_null())
             .filter(tenants::suspended_at.is_null().and(tenants::deleted_at.is_null()))
@@ -145,8 +164,33 @@ impl Live {
                 (users::epoch, memberships::epoch, tenants::epoch),
                 permissions::identifier.nullable(),
             ))
-            .load(conn)?;
+    };
+}
+
+impl Live {
+    /// One round trip: the session with everything it hangs on, a row for each permission. None when any of it
+    /// is revoked, disabled, suspended, deleted or past its end.
+    pub fn find(conn: &mut DbConn, id: SessionId, now: Timestamp) -> QueryResult<Option<Self>> {
+        let rows: Vec<LiveRow> = alive!(now).filter(sessions::id.eq(id)).load(conn)?;
         Ok(Self::gather(rows))
+    }
+
+    /// The same for several, of which those are found that live.
+    pub fn all(
+        conn: &mut DbConn,
+        ids: &[SessionId],
+        now: Timestamp,
+    ) -> QueryResult<BTreeMap<SessionId, Arc<Self>>> {
+        if let [id] = ids {
+            let found = Self::find(conn, *id, now)?;
+            return Ok(found.map(|live| (*id, Arc::new(live))).into_iter().collect());
+        }
+        let mut of_each: BTreeMap<SessionId, Vec<LiveRow>> = BTreeMap::new();
+        for row in alive!(now).filter(sessions::id.eq_any(ids.to_vec())).load::<LiveRow>(conn)? {
+            of_each.entry(row.ids.0).or_default().push(row);
+        }
+        let all = of_each.into_iter().filter_map(|(id, rows)| Some((id, Arc::new(Self::gather(rows)?))));
+        Ok(all.collect())
     }
 
     fn gather(rows: Vec<LiveRow>) -> Option<Self> {

@@ -63,6 +63,19 @@ impl User {
             .optional()
     }
 
+    /// Those of them who are members.
+    pub fn members(conn: &mut DbConn, tenant: TenantId, ids: &[UserId]) -> QueryResult<Vec<Self>> {
+        if let [id] = ids {
+            return Ok(Self::member(conn, tenant, *id)?.into_iter().collect());
+        }
+        users::table
+            .inner_join(memberships::table.on(memberships::user_id.eq(users::id)))
+            .filter(memberships::tenant_id.eq(tenant))
+            .filter(users::id.eq_any(ids.to_vec()))
+            .select(columns::<Self>())
+            .load(conn)
+    }
+
     /// Person and membership; the home's own membership is one like any other.
     pub fn insert(&self, conn: &mut DbConn) -> QueryResult<()> {
         diesel::insert_into(users::table).values(self).execute(conn)?;

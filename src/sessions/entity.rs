@@ -1,12 +1,16 @@
 //! Sessions and their devices in the database.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use diesel::prelude::*;
 
 use super::device::{Platform, Push, Seen, WebPush};
 use crate::base::{DeviceId, HashedToken, SessionId, TenantId, Timestamp, UserId};
 use crate::db::schema::{devices, password_logins, sessions, users};
 use crate::db::{DbConn, Json, columns};
-use crate::identity::Session;
+use crate::identity::session::{Spent, Standing};
+use crate::identity::{Live, Session};
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = devices, treat_none_as_default_value = false)]
@@ -34,27 +38,74 @@ pub fn insert(conn: &mut DbConn, session: &Session) -> QueryResult<usize> {
     diesel::insert_into(sessions::table).values(session).execute(conn)
 }
 
-/// Spends the current generation. Of fifty that try at once one gets through; the others read what it left.
+pub fn all(conn: &mut DbConn, ids: &[SessionId]) -> QueryResult<Vec<Session>> {
+    if let [id] = ids {
+        return Ok(find(conn, *id)?.into_iter().collect());
+    }
+    sessions::table.filter(sessions::id.eq_any(ids.to_vec())).select(columns::<Session>()).load(conn)
+}
+
+/// Spends the current generation, and tells what the session is after it. Of fifty that try at once one gets through;
+/// the others read what it left.
 pub fn rotate(
     conn: &mut DbConn,
     seen: &Session,
     key: Option<&HashedToken>,
     now: Timestamp,
-) -> QueryResult<bool> {
+) -> QueryResult<Option<Session>> {
     use sessions as s;
     let idle = std::time::Duration::from_secs(u64::try_from(seen.idle_seconds).unwrap_or(0));
-    diesel::update(s::table.find(seen.id))
+    let after = Session {
+        generation: seen.generation + 1,
+        rotated_at: now,
+        rotation_key_hash: key.cloned(),
+        last_used_at: now,
+        idle_expires_at: std::cmp::min(now + idle, seen.absolute_expires_at),
+        ..seen.clone()
+    };
+    let moved = diesel::update(s::table.find(seen.id))
         .filter(s::generation.eq(seen.generation))
         .filter(s::revoked_at.is_null())
         .set((
-            s::generation.eq(seen.generation + 1),
-            s::rotated_at.eq(now),
+            s::generation.eq(after.generation),
+            s::rotated_at.eq(after.rotated_at),
             s::rotation_key_hash.eq(key),
-            s::last_used_at.eq(now),
-            s::idle_expires_at.eq(std::cmp::min(now + idle, seen.absolute_expires_at)),
+            s::last_used_at.eq(after.last_used_at),
+            s::idle_expires_at.eq(after.idle_expires_at),
         ))
-        .execute(conn)
-        .map(|rows| rows == 1)
+        .execute(conn)?;
+    Ok((moved == 1).then_some(after))
+}
+
+/// Rows and whether they live, in one go.
+pub fn standing(
+    conn: &mut DbConn,
+    asked: &BTreeMap<SessionId, ()>,
+    now: Timestamp,
+) -> QueryResult<BTreeMap<SessionId, Arc<Standing>>> {
+    let ids: Vec<SessionId> = asked.keys().copied().collect();
+    let living = Live::all(conn, &ids, now)?;
+    let rows = all(conn, &ids)?.into_iter();
+    let standing = rows.map(|session| {
+        let lives = living.contains_key(&session.id);
+        (session.id, Arc::new(Standing { session, lives }))
+    });
+    Ok(standing.collect())
+}
+
+/// In the order of their ids, the one lock order. Who is left out was too late.
+pub fn spend(
+    conn: &mut DbConn,
+    spent: &BTreeMap<SessionId, Spent>,
+    now: Timestamp,
+) -> QueryResult<BTreeMap<SessionId, Arc<Session>>> {
+    let mut moved = BTreeMap::new();
+    for (id, Spent { standing, key }) in spent {
+        if let Some(after) = rotate(conn, &standing.session, key.as_ref(), now)? {
+            moved.insert(*id, Arc::new(after));
+        }
+    }
+    Ok(moved)
 }
 
 /// Whose sessions end, and for what reason.

@@ -1,11 +1,13 @@
 //! What happens to sessions: they give tokens, are refreshed, listed and ended.
 
+use std::sync::Arc;
+
 use tracing::instrument;
 
 use super::answers::{Listed, ListedDevice, SessionState, Sessions, TokenPair};
 use super::device::Push;
 use super::refresh_token::{self, Presented};
-use super::rotation::{self, Rotation};
+use super::rotation::{self, Asked, Rotation};
 use super::steps::{self, Started};
 use super::{entity, token_claims};
 use crate::base::{HashedToken, PlainToken, ProofRequestId, Result, SessionId};
@@ -109,11 +111,14 @@ pub fn presented(scope: &Scope, body: Option<PlainToken>) -> Result<PlainToken> 
 pub async fn refresh(scope: &Scope, token: PlainToken) -> Result<(TokenPair, Vec<Cookie>)> {
     let presented = Presented::read(&token).ok_or_else(|| INVALID_REFRESH_TOKEN.because("form"))?;
     let key = scope.incoming.idempotency_key.as_deref().and_then(recovery_key);
+    let asked = Asked { presented: Arc::new(presented), key };
     let (house, app) = (scope.house.clone(), scope.app()?.clone());
-    let rotation =
-        scope.write(move |tx| rotation::rotate(tx, &house, &app.client, &presented, key.as_ref())).await?;
+    let rotation = match rotation::together(&house, &app.client, &asked).await? {
+        Some(rotation) => rotation,
+        None => scope.write(move |tx| rotation::rotate(tx, &house, &app.client, &asked)).await?,
+    };
     let session = match rotation {
-        Rotation::Next(session) | Rotation::Same(session) => session,
+        Rotation::Given(session) => session,
         Rotation::Refused(reason) => return Err(INVALID_REFRESH_TOKEN.because(reason)),
         Rotation::Ended(reason) => return Err(SESSION_ENDED.because(reason)),
     };

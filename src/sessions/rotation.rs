@@ -1,77 +1,130 @@
-//! What a refresh token does when it comes in: the whole rule, in one transaction.
+//! What a refresh token does when it comes in.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::json;
 
 use super::refresh_token::Presented;
 use super::{entity, notices, steps};
-use crate::base::{HashedToken, Result};
+use crate::base::{HashedToken, Result, SessionId, Timestamp};
 use crate::components::metrics::names;
+use crate::db::DbConn;
 use crate::db::tx::{Audit, Tx};
-use crate::identity::{Client, House, Live, Session};
+use crate::identity::gather::{reading, writing};
+use crate::identity::session::{Spent, Standing};
+use crate::identity::{Client, House, Session};
 
 pub enum Rotation {
-    /// The generation moved: this session's token is new.
-    Next(Box<Session>),
-    /// Nothing moved: the token of the current generation once more.
-    Same(Box<Session>),
+    /// The token of this session's generation, which moved just now or a moment ago.
+    Given(Box<Session>),
     /// No effect on anybody.
     Refused(&'static str),
     Ended(&'static str),
 }
 
+/// What is to be done with a token.
+enum Verdict {
+    Advance,
+    Same,
+    Refused(&'static str),
+    Ended(&'static str),
+    Ahead,
+    Reused,
+}
+
+/// A token as it came in, with the key that its caller may recover a lost answer by.
+#[derive(Clone)]
+pub struct Asked {
+    pub presented: Arc<Presented>,
+    pub key: Option<HashedToken>,
+}
+
 /// Decides by generation. The current one moves on, or answers itself while it is fresh; the one before it gives the
 /// same successor to whoever lost the answer; any older one with a good MAC is in two hands, and ends the family.
-pub fn rotate(
-    tx: &mut Tx,
+fn judge(
     house: &House,
     client: &Client,
-    presented: &Presented,
-    key: Option<&HashedToken>,
-) -> Result<Rotation> {
-    let Some(session) = genuine(tx, house, client, presented)? else {
-        return Ok(Rotation::Refused("notOurs"));
-    };
+    asked: &Asked,
+    (standing, now): (Option<&Standing>, Timestamp),
+) -> Result<Verdict> {
+    let Some(Standing { session, lives }) = standing else { return Ok(Verdict::Refused("notOurs")) };
+    if !is_genuine(house, client, &asked.presented, session)? {
+        return Ok(Verdict::Refused("notOurs"));
+    }
     if session.revoked_at.is_some() {
-        return Ok(Rotation::Ended("revoked"));
+        return Ok(Verdict::Ended("revoked"));
     }
-    if Live::find(tx.conn, session.id, tx.now)?.is_none() {
-        return Ok(Rotation::Ended("notLive"));
+    if !lives {
+        return Ok(Verdict::Ended("notLive"));
     }
-    let age = tx.now.since(session.rotated_at);
-    let lifetimes = &house.config.lifetimes;
-    match session.generation - presented.generation {
-        ..0 => ahead(tx, &session),
-        0 if age < lifetimes.refresh_grace => Ok(Rotation::Same(Box::new(session))),
-        0 => advance(tx, &session, key),
-        1 if age < lifetimes.refresh_grace => Ok(Rotation::Same(Box::new(session))),
-        1 if age < lifetimes.idempotent_recovery
-            && key.is_some()
-            && key == session.rotation_key_hash.as_ref() =>
-        {
-            Ok(Rotation::Same(Box::new(session)))
+    let (age, lifetimes) = (now.since(session.rotated_at), &house.config.lifetimes);
+    let is_fresh = age < lifetimes.refresh_grace;
+    let recovers = asked.key.is_some() && asked.key == session.rotation_key_hash;
+    Ok(match session.generation - asked.presented.generation {
+        ..0 => Verdict::Ahead,
+        0 | 1 if is_fresh => Verdict::Same,
+        0 => Verdict::Advance,
+        1 if recovers && age < lifetimes.idempotent_recovery => Verdict::Same,
+        _ => Verdict::Reused,
+    })
+}
+
+/// A token of another client or tenant is nobody's here (REF-5).
+fn is_genuine(house: &House, client: &Client, presented: &Presented, session: &Session) -> Result<bool> {
+    if session.client_id != client.id || session.tenant_id != client.tenant_id {
+        return Ok(false);
+    }
+    Ok(presented.is_of(session, &steps::seed(&house.vault, session)?))
+}
+
+/// By one read and one write, each of them shared with whoever comes at the same time. None where that does not decide:
+/// what ends a family, and who lost a race, is looked at once more in a transaction of its own.
+pub async fn together(house: &House, client: &Client, asked: &Asked) -> Result<Option<Rotation>> {
+    let (id, clock) = (asked.presented.session, house.clock.clone());
+    let find =
+        move |conn: &mut DbConn, ids: &BTreeMap<SessionId, ()>| Ok(entity::standing(conn, ids, clock.now())?);
+    let standing = house.asked_standing.ask(id, (), reading(&house.db, find)).await?;
+    match judge(house, client, asked, (standing.as_deref(), house.clock.now()))? {
+        Verdict::Refused(reason) => Ok(Some(Rotation::Refused(reason))),
+        Verdict::Ended(reason) => Ok(Some(Rotation::Ended(reason))),
+        Verdict::Same => Ok(standing.map(|standing| Rotation::Given(Box::new(standing.session.clone())))),
+        Verdict::Advance => {
+            let Some(standing) = standing else { return Ok(None) };
+            let (spent, clock) = (Spent { standing, key: asked.key.clone() }, house.clock.clone());
+            let spend = move |conn: &mut DbConn, spent: &BTreeMap<SessionId, Spent>| {
+                Ok(entity::spend(conn, spent, clock.now())?)
+            };
+            let moved = house.asked_rotations.ask(id, spent, writing(&house.db, spend)).await?;
+            Ok(moved.map(|after| Rotation::Given(Box::new((*after).clone()))))
         }
-        _ => reused(tx, house, &session),
+        Verdict::Ahead | Verdict::Reused => Ok(None),
     }
 }
 
-/// The session that a token truly belongs to. A token of another client or tenant is nobody's here (REF-5).
-fn genuine(tx: &mut Tx, house: &House, client: &Client, presented: &Presented) -> Result<Option<Session>> {
-    let Some(session) = entity::find(tx.conn, presented.session)? else { return Ok(None) };
-    if session.client_id != client.id || session.tenant_id != client.tenant_id {
-        return Ok(None);
+/// The whole rule in one transaction.
+pub fn rotate(tx: &mut Tx, house: &House, client: &Client, asked: &Asked) -> Result<Rotation> {
+    let only = BTreeMap::from([(asked.presented.session, ())]);
+    let standing = entity::standing(tx.conn, &only, tx.now)?.into_values().next();
+    let verdict = judge(house, client, asked, (standing.as_deref(), tx.now))?;
+    let Some(Standing { session, .. }) = standing.as_deref() else { return Ok(Rotation::Refused("notOurs")) };
+    match verdict {
+        Verdict::Refused(reason) => Ok(Rotation::Refused(reason)),
+        Verdict::Ended(reason) => Ok(Rotation::Ended(reason)),
+        Verdict::Same => Ok(Rotation::Given(Box::new(session.clone()))),
+        Verdict::Advance => advance(tx, session, asked.key.as_ref()),
+        Verdict::Ahead => ahead(tx, session),
+        Verdict::Reused => reused(tx, house, session),
     }
-    let seed = steps::seed(&house.vault, &session)?;
-    Ok(presented.is_of(&session, &seed).then_some(session))
 }
 
 fn advance(tx: &mut Tx, session: &Session, key: Option<&HashedToken>) -> Result<Rotation> {
-    let moved = entity::rotate(tx.conn, session, key, tx.now)?;
-    let Some(after) = entity::find(tx.conn, session.id)? else { return Ok(Rotation::Ended("gone")) };
-    if after.revoked_at.is_some() {
-        return Ok(Rotation::Ended("revoked"));
+    if let Some(after) = entity::rotate(tx.conn, session, key, tx.now)? {
+        return Ok(Rotation::Given(Box::new(after)));
     }
     // Whoever lost the race came within a moment of the winner: the same successor.
-    Ok(if moved { Rotation::Next(Box::new(after)) } else { Rotation::Same(Box::new(after)) })
+    let Some(after) = entity::find(tx.conn, session.id)? else { return Ok(Rotation::Ended("gone")) };
+    Ok(if after.revoked_at.is_some() { Rotation::Ended("revoked") } else { Rotation::Given(Box::new(after)) })
 }
 
 /// A good MAC over a generation that never was: the database is older than its own tokens.
@@ -98,7 +151,10 @@ fn reused(tx: &mut Tx, house: &House, session: &Session) -> Result<Rotation> {
 
 /// A logout that brings only its refresh token.
 pub fn end_by_token(tx: &mut Tx, house: &House, client: &Client, presented: &Presented) -> Result<()> {
-    if let Some(session) = genuine(tx, house, client, presented)? {
+    let session = entity::find(tx.conn, presented.session)?;
+    if let Some(session) = session
+        && is_genuine(house, client, presented, &session)?
+    {
         steps::end_one(tx, session.tenant_id, session.id, (session.user_id, "logout"))?;
     }
     Ok(())

@@ -89,8 +89,7 @@ pub fn summaries(conn: &mut DbConn, tenant: TenantId, people: Vec<User>) -> Quer
     let ids: Vec<UserId> = people.iter().map(|user| user.id).collect();
     let mut shown: BTreeMap<UserId, UserSummary> =
         people.into_iter().map(|user| (user.id, bare(user))).collect();
-    passwords(conn, &ids, &mut shown)?;
-    others(conn, &ids, &mut shown)?;
+    logins(conn, &ids, &mut shown)?;
     rights(conn, tenant, &ids, &mut shown)?;
     Ok(ids.iter().filter_map(|id| shown.remove(id)).collect())
 }
@@ -118,57 +117,48 @@ fn bare(user: User) -> UserSummary {
 
 type Shown = BTreeMap<UserId, UserSummary>;
 
-fn passwords(conn: &mut DbConn, ids: &[UserId], shown: &mut Shown) -> QueryResult<()> {
-    use password_logins as p;
-    type Row = (UserId, String, Timestamp, Option<Timestamp>, Option<Timestamp>, Option<Timestamp>);
-    let totp = totp_settings::table.on(totp_settings::user_id.eq(p::user_id));
-    let rows: Vec<Row> = p::table
-        .left_join(totp)
-        .filter(p::user_id.eq_any(ids.to_vec()))
-        .select((
-            p::user_id,
-            p::email,
-            p::created_at,
-            p::verified_at,
-            p::otp_enabled_at,
-            totp_settings::verified_at.nullable(),
-        ))
-        .load(conn)?;
-    for (id, email, created_at, verified_at, otp_enabled_at, totp) in rows {
-        if let Some(user) = shown.get_mut(&id) {
-            user.password_login = Some(PasswordLoginShown { email, created_at, verified_at, otp_enabled_at });
-            user.totp_provider = totp.map(|enabled_at| TotpShown { enabled_at });
-        }
-    }
-    Ok(())
+#[derive(Queryable)]
+struct Logins {
+    user: UserId,
+    password: Option<(String, Timestamp, Option<Timestamp>, Option<Timestamp>)>,
+    totp: Option<Timestamp>,
+    anonymous: Option<(bool, Timestamp)>,
+    digid: Option<Timestamp>,
+    keycloak: Option<(Option<String>, Timestamp)>,
 }
 
-fn others(conn: &mut DbConn, ids: &[UserId], shown: &mut Shown) -> QueryResult<()> {
-    use {anonymous_logins as a, digid_logins as d, openid_logins as o};
-    let anonymous: Vec<(UserId, bool, Timestamp)> = a::table
-        .filter(a::user_id.eq_any(ids.to_vec()))
-        .select((a::user_id, a::is_allowed_to_login, a::created_at))
+/// Whatever each of them logs in by.
+fn logins(conn: &mut DbConn, ids: &[UserId], shown: &mut Shown) -> QueryResult<()> {
+    use {anonymous_logins as a, digid_logins as d, openid_logins as o, password_logins as p};
+    let rows: Vec<Logins> = users::table
+        .left_join(p::table.on(p::user_id.eq(users::id)))
+        .left_join(totp_settings::table.on(totp_settings::user_id.eq(users::id)))
+        .left_join(a::table.on(a::user_id.eq(users::id)))
+        .left_join(d::table.on(d::user_id.eq(users::id)))
+        .left_join(o::table.on(o::user_id.eq(users::id)))
+        .filter(users::id.eq_any(ids.to_vec()))
+        .select((
+            users::id,
+            (p::email, p::created_at, p::verified_at, p::otp_enabled_at).nullable(),
+            totp_settings::verified_at.nullable(),
+            (a::is_allowed_to_login, a::created_at).nullable(),
+            d::created_at.nullable(),
+            (o::email, o::created_at).nullable(),
+        ))
         .load(conn)?;
-    for (id, is_allowed_to_login, created_at) in anonymous {
-        if let Some(user) = shown.get_mut(&id) {
-            user.anonymous_login = Some(AnonymousLoginShown { is_allowed_to_login, created_at });
-        }
-    }
-    let digid: Vec<(UserId, Timestamp)> =
-        d::table.filter(d::user_id.eq_any(ids.to_vec())).select((d::user_id, d::created_at)).load(conn)?;
-    for (id, created_at) in digid {
-        if let Some(user) = shown.get_mut(&id) {
-            user.digid_login = Some(DigidLoginShown { created_at });
-        }
-    }
-    let keycloak: Vec<(UserId, Option<String>, Timestamp)> = o::table
-        .filter(o::user_id.eq_any(ids.to_vec()))
-        .select((o::user_id, o::email, o::created_at))
-        .load(conn)?;
-    for (id, email, created_at) in keycloak {
-        if let Some(user) = shown.get_mut(&id) {
-            user.keycloak_login = Some(KeycloakLoginShown { email, created_at });
-        }
+    for row in rows {
+        let Some(user) = shown.get_mut(&row.user) else { continue };
+        user.password_login = row.password.map(|(email, created_at, verified_at, otp_enabled_at)| {
+            PasswordLoginShown { email, created_at, verified_at, otp_enabled_at }
+        });
+        user.totp_provider =
+            row.totp.filter(|_| user.password_login.is_some()).map(|enabled_at| TotpShown { enabled_at });
+        user.anonymous_login = row
+            .anonymous
+            .map(|(is_allowed_to_login, created_at)| AnonymousLoginShown { is_allowed_to_login, created_at });
+        user.digid_login = row.digid.map(|created_at| DigidLoginShown { created_at });
+        user.keycloak_login =
+            row.keycloak.map(|(email, created_at)| KeycloakLoginShown { email, created_at });
     }
     Ok(())
 }

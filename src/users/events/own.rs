@@ -1,14 +1,17 @@
 //! What people see and edit of themselves.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
 use tracing::instrument;
 
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, TenantId, UserId};
+use crate::db::DbConn;
 use crate::db::tx::{Audit, Forget, Happened};
 use crate::identity::gate::REVOKED;
+use crate::identity::gather::reading;
 use crate::identity::{Live, Scope, User};
 use crate::users::answers::{Me, MySession, UserSummary};
 use crate::users::entity::{self, Edit};
@@ -42,15 +45,24 @@ async fn shown(scope: &Scope, live: &Live) -> Result<Arc<UserSummary>> {
         return Ok(known);
     }
     let ticket = cache.ticket(&key, now);
-    let (tenant, user) = key;
-    let read = scope.read(move |conn| {
-        let person = User::member(conn, tenant, user)?;
-        Ok(entity::summaries(conn, tenant, person.into_iter().collect())?)
-    });
-    let summary = read.await?.into_iter().next().ok_or_else(|| REVOKED.error())?;
-    let summary = Arc::new(summary);
-    cache.fill(key, summary.clone() as Arc<dyn Any + Send + Sync>, ticket);
-    Ok(summary)
+    let asked = scope.house.asked_people.ask(key, (), reading(&scope.house.db, find)).await?;
+    let summary = asked.ok_or_else(|| REVOKED.error())?;
+    cache.fill(key, summary.clone(), ticket);
+    summary.downcast().map_err(|_| Error::internal("a person is remembered in another shape"))
+}
+
+type Found = BTreeMap<(TenantId, UserId), Arc<dyn Any + Send + Sync>>;
+
+fn find(conn: &mut DbConn, asked: &BTreeMap<(TenantId, UserId), ()>) -> Result<Found> {
+    let (mut found, keys) = (Found::new(), asked.keys().copied().collect::<Vec<_>>());
+    for there in keys.chunk_by(|one, other| one.0 == other.0) {
+        let ids: Vec<UserId> = there.iter().map(|(_, user)| *user).collect();
+        let Some((tenant, _)) = there.first() else { continue };
+        let people = User::members(conn, *tenant, &ids)?;
+        let summaries = entity::summaries(conn, *tenant, people)?;
+        found.extend(summaries.into_iter().map(|one| ((*tenant, one.id), Arc::new(one) as Arc<_>)));
+    }
+    Ok(found)
 }
 
 /// Changes name, language or profile; what is absent stays.

@@ -1,0 +1,183 @@
+//! Who asks the same kind of question at the same time is answered by one run: at a thousand requests a second the way
+//! to the database and back is what costs, not the row.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use crate::base::Result;
+use crate::base::error::BUSY;
+use crate::db::{Db, DbConn, WAIT};
+
+/// Runs under way at once. With more of them each gathers less.
+const RUNNING: usize = 4;
+/// Questions of one run.
+const TOGETHER: usize = 64;
+
+/// Questions are told apart by their key; `Q` is what else belongs to one.
+pub struct Gather<K, Q, A>(Arc<Mutex<Waiting<K, Q, A>>>);
+
+struct Waiting<K, Q, A> {
+    asked: Vec<Asked<K, Q, A>>,
+    running: usize,
+}
+
+struct Asked<K, Q, A> {
+    key: K,
+    question: Q,
+    answer: oneshot::Sender<Result<Option<A>>>,
+    /// Set when a run takes it.
+    is_taken: Arc<AtomicBool>,
+}
+
+impl<K, Q, A> Default for Gather<K, Q, A> {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Waiting { asked: Vec::new(), running: 0 })))
+    }
+}
+
+impl<K, Q, A> Gather<K, Q, A>
+where
+    K: Ord + Copy + Send + 'static,
+    Q: PartialEq + Clone + Send + 'static,
+    A: Clone + Send + 'static,
+{
+    /// The run that answers begins after the question: whatever was committed before it is seen. `run` must not wait
+    /// for ever; what it leaves out is answered with nothing.
+    pub async fn ask<R, F>(&self, key: K, question: Q, run: R) -> Result<Option<A>>
+    where
+        R: Fn(BTreeMap<K, Q>) -> F + Send + 'static,
+        F: Future<Output = Result<BTreeMap<K, A>>> + Send + 'static,
+    {
+        let (answer, mut answered) = oneshot::channel();
+        let is_taken = Arc::<AtomicBool>::default();
+        if let Some(runner) = self.join(Asked { key, question, answer, is_taken: is_taken.clone() }) {
+            // On its own: a caller who goes away takes nobody else's answer with them.
+            tokio::spawn(runner.answer_all(run));
+        }
+        let answered = match tokio::time::timeout(WAIT, &mut answered).await {
+            Ok(answered) => answered,
+            Err(_) if is_taken.load(Ordering::SeqCst) => answered.await,
+            Err(_) => return Err(BUSY.retry_after(1)),
+        };
+        answered.unwrap_or_else(|_| Err(BUSY.retry_after(1)))
+    }
+
+    fn join(&self, asked: Asked<K, Q, A>) -> Option<Runner<K, Q, A>> {
+        let mut waiting = lock(&self.0);
+        waiting.asked.push(asked);
+        (waiting.running < RUNNING).then(|| {
+            waiting.running += 1;
+            Runner { waiting: self.0.clone(), is_counted: true }
+        })
+    }
+}
+
+/// Counted as long as it runs, however it ends.
+struct Runner<K, Q, A> {
+    waiting: Arc<Mutex<Waiting<K, Q, A>>>,
+    is_counted: bool,
+}
+
+impl<K, Q, A> Drop for Runner<K, Q, A> {
+    fn drop(&mut self) {
+        if self.is_counted {
+            let mut waiting = lock(&self.waiting);
+            waiting.running -= 1;
+            // It ended before its time. Nobody else may come for those who wait: they are told.
+            waiting.asked.clear();
+        }
+    }
+}
+
+impl<K, Q, A> Runner<K, Q, A>
+where
+    K: Ord + Copy + Send + 'static,
+    Q: PartialEq + Clone + Send + 'static,
+    A: Clone + Send + 'static,
+{
+    async fn answer_all<R, F>(mut self, run: R)
+    where
+        R: Fn(BTreeMap<K, Q>) -> F + Send + 'static,
+        F: Future<Output = Result<BTreeMap<K, A>>> + Send + 'static,
+    {
+        while let Some((questions, asked)) = self.take() {
+            let answers = run(questions).await;
+            for Asked { key, answer, .. } in asked {
+                // Who went away meanwhile is not told.
+                drop(answer.send(match &answers {
+                    Ok(answers) => Ok(answers.get(&key).cloned()),
+                    Err(error) => Err(error.again()),
+                }));
+            }
+        }
+    }
+
+    /// What waits by now, without those who went away. Two who ask differently of one key come one after the other.
+    fn take(&mut self) -> Option<(BTreeMap<K, Q>, Vec<Asked<K, Q, A>>)> {
+        let mut waiting = lock(&self.waiting);
+        waiting.asked.retain(|asked| !asked.answer.is_closed());
+        if waiting.asked.is_empty() {
+            // Under the same lock: whoever asks from now on finds it gone.
+            waiting.running -= 1;
+            self.is_counted = false;
+            return None;
+        }
+        let (mut questions, mut now, mut later) = (BTreeMap::new(), Vec::new(), Vec::new());
+        for asked in waiting.asked.drain(..) {
+            let is_full = questions.len() >= TOGETHER && !questions.contains_key(&asked.key);
+            let fits = !is_full
+                && *questions.entry(asked.key).or_insert_with(|| asked.question.clone()) == asked.question;
+            asked.is_taken.store(fits, Ordering::SeqCst);
+            if fits { now.push(asked) } else { later.push(asked) }
+        }
+        waiting.asked = later;
+        Some((questions, now))
+    }
+}
+
+/// A run that is one read.
+pub fn reading<K, Q, A>(
+    db: &Db,
+    find: impl Fn(&mut DbConn, &BTreeMap<K, Q>) -> Result<BTreeMap<K, A>> + Clone + Send + 'static,
+) -> impl Fn(BTreeMap<K, Q>) -> BoxFuture<'static, Result<BTreeMap<K, A>>> + Send + 'static
+where
+    K: Send + 'static,
+    Q: Send + 'static,
+    A: Send + 'static,
+{
+    let db = db.clone();
+    move |questions| {
+        let (db, find) = (db.clone(), find.clone());
+        async move { db.read(move |conn| find(conn, &questions)).await }.boxed()
+    }
+}
+
+/// A run that is one write: all of it is on disk when it answers, or none of it.
+pub fn writing<K, Q, A>(
+    db: &Db,
+    change: impl Fn(&mut DbConn, &BTreeMap<K, Q>) -> Result<BTreeMap<K, A>> + Clone + Send + 'static,
+) -> impl Fn(BTreeMap<K, Q>) -> BoxFuture<'static, Result<BTreeMap<K, A>>> + Send + 'static
+where
+    K: Send + 'static,
+    Q: Send + 'static,
+    A: Send + 'static,
+{
+    let db = db.clone();
+    move |questions| {
+        let (db, change) = (db.clone(), change.clone());
+        async move { db.write(move |conn| change(conn, &questions)).await }.boxed()
+    }
+}
+
+/// A panic elsewhere leaves a list of questions, all of them whole.
+fn lock<T>(waiting: &Mutex<T>) -> MutexGuard<'_, T> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;
