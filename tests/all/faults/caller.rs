@@ -72,6 +72,9 @@ pub struct Caller {
     email: String,
     chance: Chance,
     current: Option<(SessionId, String)>,
+    /// Keeps the session until its token was rotated. A fast server would have everybody leave before that: a fresh
+    /// token is answered with itself for a second.
+    stays: bool,
     pub sessions: BTreeMap<SessionId, Known>,
     /// Logins that went unanswered: each may have made a session.
     pub lost_logins: usize,
@@ -92,12 +95,13 @@ enum Answer {
 
 impl Caller {
     pub fn new(user: UserId, email: String, chance: Chance) -> Self {
-        let (current, sessions, signed_up) = (None, BTreeMap::new(), Vec::new());
+        let (current, stays, sessions, signed_up) = (None, false, BTreeMap::new(), Vec::new());
         Self {
             user,
             email,
             chance,
             current,
+            stays,
             sessions,
             lost_logins: 0,
             told: 0,
@@ -114,8 +118,10 @@ impl Caller {
         while is_there && !town.over.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_millis(5)).await;
             is_there = match (self.current.clone(), self.chance.next(10)) {
-                (None, _) | (_, 0) => self.log_in(town).await,
+                (None, _) => self.log_in(town).await,
                 (_, 1) => self.sign_up(town).await,
+                (Some((session, _)), 0 | 2) if self.stays => self.refresh(town, session).await,
+                (_, 0) => self.log_in(town).await,
                 (Some((session, _)), 2) => self.log_out(town, session).await,
                 (Some((_, access)), 3..=5) => self.edit(town, &access).await,
                 (Some((session, _)), _) => self.refresh(town, session).await,
@@ -136,6 +142,7 @@ impl Caller {
         let known = Known { refresh: text(&pair, "refreshToken"), generation: 1, asked: false, out: Out::No };
         self.sessions.insert(session, known);
         self.current = Some((session, access));
+        self.stays = self.chance.next(3) == 0;
         town.done.note(Change::Login);
         true
     }
@@ -155,6 +162,7 @@ impl Caller {
         if token != known.refresh {
             known.generation += 1;
             known.refresh = token;
+            self.stays = false;
             town.done.note(Change::Rotation);
         }
         self.current = Some((session, text(&pair, "accessToken")));
