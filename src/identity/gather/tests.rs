@@ -73,7 +73,7 @@ async fn a_run_that_panics_leaves_nobody_waiting_for_ever() {
 async fn a_caller_who_goes_away_takes_nobodys_answer_with_them() {
     let gather: &'static Doubling = Box::leak(Box::default());
     let gate: &'static Semaphore = Box::leak(Box::new(Semaphore::new(0)));
-    let waiting = |questions| async move {
+    let waiting = move |questions| async move {
         let _permit = gate.acquire().await;
         doubled(questions, leaked()).await
     };
