@@ -1,8 +1,9 @@
 //! The limiter: token buckets in a fixed piece of memory, and how many guesses at a key are in flight.
 //!
 //! Each node counts for itself, and takes in what others say they have counted (`owe`). It does no I/O and so has no
-//! failure mode of its own; a class that nobody configured is refused. A bucket is one number, the time at which it will be full again: a full bucket and a
-//! forgotten one are the same, and forgetting can only ever give back what waiting would have given.
+//! failure mode of its own; a class that nobody configured is refused. A bucket is one number, the time at which it
+//! will be full again: a full bucket and a forgotten one are the same, and forgetting can only ever give back what
+//! waiting would have given.
 //!
 //! When a set of the table is full, the bucket that would be full soonest is forgotten. To push out an exhausted
 //! key, an attacker must hold the other 15 places of its set at greater debts, and cannot choose the set: the

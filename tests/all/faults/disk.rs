@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use doorward::db::DbConn;
+use doorward::db::copy::copy_into;
 use tempfile::TempDir;
 
 use crate::ground::{Ground, Kind};
@@ -20,12 +22,12 @@ impl Disk {
     pub fn with(ground: &Ground) -> Self {
         let room = TempDir::with_prefix("doorward-test-").unwrap();
         let disk = Self { room, variables: Vec::new() };
-        let from = ground.url();
-        let from = Path::new(from.strip_prefix("sqlite://").unwrap());
-        for folder in [disk.path("disk"), disk.path("shadow")] {
-            fs::create_dir(&folder).unwrap();
-            copy(from, &folder);
-        }
+        let (folder, shadow) = (disk.path("disk"), disk.path("shadow"));
+        fs::create_dir(&folder).unwrap();
+        fs::create_dir(&shadow).unwrap();
+        copy(ground, &folder);
+        // What was never written to is the same in both, byte for byte.
+        fs::copy(folder.join("doorward.db"), shadow.join("doorward.db")).unwrap();
         let folders = [("DISK_FOLDER", disk.path("disk")), ("DISK_SHADOW", disk.path("shadow"))];
         let told = |(name, path): (&'static str, PathBuf)| (name, path.display().to_string());
         let url = [("DATABASE_URL", disk.ground().url()), ("LD_PRELOAD", library().display().to_string())];
@@ -75,13 +77,11 @@ pub fn at(folder: &Path) -> String {
     format!("sqlite://{}", folder.join("doorward.db").display())
 }
 
-/// The database and its log, of which neither is the whole.
-pub fn copy(database: &Path, folder: &Path) {
-    fs::copy(database, folder.join("doorward.db")).unwrap();
-    let log = PathBuf::from(format!("{}-wal", database.display()));
-    if log.exists() {
-        fs::copy(log, folder.join("doorward.db-wal")).unwrap();
-    }
+/// One moment of the database: who used it before may not have closed it yet, and then its log goes while it is copied.
+pub fn copy(ground: &Ground, folder: &Path) {
+    copy_into(&mut ground.connect(), &folder.join("doorward.db")).unwrap();
+    // A copy has no log until it is first opened, and making one is no part of what is tested.
+    drop(DbConn::open(&at(folder)).unwrap());
 }
 
 /// By the compiler's driver that Rust links with.

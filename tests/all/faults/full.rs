@@ -1,6 +1,5 @@
 //! The disk is full: writes say so, reads go on, and with room there is service again.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -107,7 +106,7 @@ async fn mounted(ground: Ground, times: u64) {
     let (door, mut callers) = people(&ground, PEOPLE + 1, &mut chance).await;
     // The last one logs in by hand.
     callers.pop();
-    copy(Path::new(ground.url().strip_prefix("sqlite://").unwrap()), small.0.path());
+    copy(&ground, small.0.path());
     let theirs = Ground::at(Kind::Sqlite, at(small.0.path()));
     let server = Spawned::with(&theirs, SETTINGS);
     let town = Town::at(&server.address, &door);

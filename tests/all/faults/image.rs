@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -78,7 +78,7 @@ impl Drop for Image {
 /// A fresh image with the ground's database on it, which the disk has.
 fn laid(ground: &Ground) -> Option<Image> {
     let image = Image::new()?;
-    copy(Path::new(ground.url().strip_prefix("sqlite://").unwrap()), &image.folder());
+    copy(ground, &image.folder());
     Command::new("sync").arg("-f").arg(image.folder()).status().unwrap();
     Some(image)
 }
