@@ -34,6 +34,9 @@ struct Asked<K, Q, A> {
     is_taken: Arc<AtomicBool>,
 }
 
+/// The questions, and everybody who asked one of them.
+type Run<K, Q, A> = (BTreeMap<K, Q>, Vec<Asked<K, Q, A>>);
+
 impl<K, Q, A> Default for Gather<K, Q, A> {
     fn default() -> Self {
         Self(Arc::new(Mutex::new(Waiting { asked: Vec::new(), running: 0 })))
@@ -118,7 +121,7 @@ where
     }
 
     /// What waits by now, without those who went away. Two who ask differently of one key come one after the other.
-    fn take(&mut self) -> Option<(BTreeMap<K, Q>, Vec<Asked<K, Q, A>>)> {
+    fn take(&mut self) -> Option<Run<K, Q, A>> {
         let mut waiting = lock(&self.waiting);
         waiting.asked.retain(|asked| !asked.answer.is_closed());
         if waiting.asked.is_empty() {

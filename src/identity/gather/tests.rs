@@ -1,3 +1,5 @@
+//! Questions that come together are answered together, each with its own answer.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
