@@ -25,7 +25,7 @@ use crate::components::templates::Templates;
 use crate::components::vault::Vault;
 use crate::components::{Clock, Random};
 use crate::components::{assets, health, limits, metrics};
-use crate::db::{Db, is_postgres};
+use crate::db::{Above, Db, is_postgres};
 use crate::http::edge;
 use crate::identity::hearing::Listener;
 use crate::identity::house::{House, Lent};
@@ -245,10 +245,10 @@ impl Component for Shared {
 /// A node with another master key would seal what the others cannot open, and fail on what they sealed: it must not
 /// start. The first node of a database leaves the canary that tells.
 async fn one_master_key(db: &Db, vault: &Vault) -> Result<(), Cause> {
-    let mut known = db.read(|conn| Ok(canary(conn)?)).await?;
+    let mut known = db.above(Above::Operator).read(|conn| Ok(canary(conn)?)).await?;
     if known.is_none() {
         let sealed = vault.seal_canary()?;
-        let first = db.write(move |conn| {
+        let first = db.above(Above::Operator).write(move |conn| {
             set_canary(conn, &sealed)?;
             Ok(canary(conn)?)
         });

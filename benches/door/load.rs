@@ -103,7 +103,7 @@ fn pick<'p>(plan: &'p Plan, next: &Cell<usize>, share: Option<usize>) -> Option<
 }
 
 /// Headers, then as many bytes as they say.
-async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) {
+pub async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) {
     answer.clear();
     let mut wanted = usize::MAX;
     let mut chunked = false;

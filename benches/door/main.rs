@@ -13,6 +13,7 @@ mod leash;
 mod load;
 mod peers;
 mod process;
+mod storm;
 mod table;
 mod town;
 
@@ -93,6 +94,7 @@ async fn of(database: &str, town: &Town) -> Vec<Measured> {
         rows.push(measured);
     }
     println!("{database}: memory after all that {:.1} MiB", town.server.memory());
+    storm::storm(database, town).await;
     rows
 }
 

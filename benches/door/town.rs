@@ -14,10 +14,13 @@ use doorward::components::Clock;
 use doorward::components::config::{Config, Environment, MailTransport};
 use doorward::components::vault::{MasterKey, Vault};
 use doorward::db::schema::{login_identifiers, password_logins};
+use doorward::identity::ClientKind;
+use doorward::identity::tenant::TenantSettings;
 use doorward::identity::{App, Factors, LoginType, Scope, User};
-use doorward::management::demo;
+use doorward::management::{demo, steps};
 use doorward::sessions::events::pair;
 use doorward::sessions::steps::{Start, start};
+use doorward::tenancy::steps::{NewClient, NewTenant, create_client};
 use futures_util::StreamExt;
 
 use super::leash::Leash;
@@ -27,6 +30,8 @@ use super::{Ceiling, bare, cluster};
 
 const PEOPLE: usize = 200;
 pub const SESSIONS: usize = 6000;
+/// Another tenant on the same server.
+pub const NEXT_DOOR: &str = "next";
 const PASSWORD: &str = "violet-kettle-orbit-47-lantern";
 /// Drawn anew for each run: the server refuses a key that anybody could have typed.
 static KEY: LazyLock<[u8; 32]> = LazyLock::new(|| {
@@ -72,15 +77,16 @@ impl Town {
         Self { server, first_start, tokens, database: None, folder, _postgres: postgres }
     }
 
+    /// Who is in, who wants in, and one who wants in next door.
+    pub fn storm(&self) -> [Vec<Vec<u8>>; 3] {
+        let me = get("/auth/me", &self.tokens[self.tokens.len() / 2].0);
+        [vec![me], (0..PEOPLE).map(|n| login("demo", n)).collect(), vec![login(NEXT_DOOR, 0)]]
+    }
+
     pub fn plans(&self) -> Vec<(&'static str, Ceiling, Plan)> {
         let me = |token: &str| get("/auth/me", token);
+        let login = |n| login("demo", n);
         let refresh = |token: &str| post("/auth/refresh-tokens", &format!(r#"{{"refreshToken":"{token}"}}"#));
-        let login = |n: usize| {
-            post(
-                "/auth/password-based/login",
-                &format!(r#"{{"email":"u{n}@demo.example","password":"{PASSWORD}"}}"#),
-            )
-        };
         let (row, commit) = match self.database {
             Some(_) => (Ceiling::Row, Ceiling::Insert),
             None => (Ceiling::None, Ceiling::Commits),
@@ -99,6 +105,13 @@ impl Town {
             ("login", Ceiling::Hashes, Plan::cycle((0..PEOPLE).map(login).collect(), Duration::from_secs(4))),
         ]
     }
+}
+
+/// Of somebody of a tenant, whose app has its name.
+fn login(tenant: &str, n: usize) -> Vec<u8> {
+    let body = format!(r#"{{"email":"u{n}@{tenant}.example","password":"{PASSWORD}"}}"#);
+    let length = body.len();
+    format!("POST /auth/password-based/login HTTP/1.1\r\nhost: {tenant}.localhost\r\ndoorward-client: {tenant}-app\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
 }
 
 /// The real binary, as outside development: a worker for each processor, hashes at their full cost; the limits are lifted, for one address asks it all.
@@ -145,7 +158,8 @@ async fn settle(url: &str) -> Vec<(String, String)> {
     let vault = Vault::new(&[MasterKey::from_bytes(&KEY)]).unwrap();
     let running = app::start(&Given { config: Arc::new(config), clock: Clock::real(), vault }).await.unwrap();
     demo::ensure(&running.house, "demo.localhost").await.unwrap();
-    let people = people(&running).await;
+    let people = people(&running, "demo", PEOPLE).await;
+    next_door(&running).await;
     let house = &running.house;
     let app = house.app("demo-app").await.unwrap().unwrap();
     let tenant = house.tenant(app.client.tenant_id).await.unwrap().unwrap();
@@ -171,15 +185,35 @@ async fn session(scope: &Scope, app: &Arc<App>, user: UserId) -> (String, String
     (pair.access_token, pair.refresh_token.unwrap())
 }
 
-async fn people(running: &Running) -> Vec<UserId> {
+async fn next_door(running: &Running) {
+    let url = format!("http://{NEXT_DOOR}.localhost");
+    let new = NewTenant {
+        name: NEXT_DOOR.into(),
+        display_name: "Next door".into(),
+        issuer: url.clone(),
+        public_url: url,
+        hosts: vec![format!("{NEXT_DOOR}.localhost")],
+        data: serde_json::json!({}),
+        settings: TenantSettings::default(),
+    };
+    let scope = Scope::of_house(running.house.clone(), None);
+    let made = scope.write(move |tx| {
+        let tenant = steps::create_tenant(tx, &new)?;
+        create_client(tx, tenant.id, &NewClient::of(ClientKind::Native, &format!("{NEXT_DOOR}-app"), "App"))
+    });
+    made.await.unwrap();
+    people(running, NEXT_DOOR, 1).await;
+}
+
+async fn people(running: &Running, name: &'static str, count: usize) -> Vec<UserId> {
     let house = &running.house;
-    let tenant = house.app("demo-app").await.unwrap().unwrap().client.tenant_id;
+    let tenant = house.app(&format!("{name}-app")).await.unwrap().unwrap().client.tenant_id;
     let hash = house.hasher.hash(None, &Password::parse(PASSWORD.into()).unwrap()).await.unwrap();
     let scope = Scope::of_house(house.clone(), None);
     let made = scope.write(move |tx| {
         let mut people = Vec::new();
-        for n in 0..PEOPLE {
-            let (user, email) = (User::new(tenant, None, None, tx.now), format!("u{n}@demo.example"));
+        for n in 0..count {
+            let (user, email) = (User::new(tenant, None, None, tx.now), format!("u{n}@{name}.example"));
             user.insert(tx.conn)?;
             use login_identifiers as i;
             let at = (i::tenant_id.eq(tenant), i::kind.eq("email"), i::value.eq(&email));

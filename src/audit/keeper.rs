@@ -6,6 +6,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::entity;
 use crate::base::Result;
 use crate::components::metrics::names;
+use crate::db::Above;
 use crate::identity::House;
 use crate::identity::denials::BEAT;
 
@@ -56,7 +57,7 @@ async fn keep(house: House) {
 
 async fn sample(house: &House) {
     let now = house.clock.now();
-    match house.db.read(move |conn| Ok(entity::live_sessions(conn, now)?)).await {
+    match house.db.above(Above::Housekeeping).read(move |conn| Ok(entity::live_sessions(conn, now)?)).await {
         Ok(live) => metrics::gauge!(names::SESSIONS_LIVE).set(as_float(live.unsigned_abs())),
         Err(error) => tracing::warn!(%error, "live sessions could not be counted"),
     }

@@ -17,7 +17,7 @@ use super::clock::Clock;
 use super::vault::{Place, Vault};
 use crate::base::{Error, Result, SigningKeyId, TenantId, Timestamp};
 use crate::db::schema::signing_keys;
-use crate::db::{BothDsl, Db, DbConn, columns};
+use crate::db::{Above, BothDsl, Db, DbConn, columns};
 
 crate::choice! {
     KeyState { Next = "next", Active = "active", Retiring = "retiring", Revoked = "revoked" }
@@ -77,7 +77,8 @@ impl Keys {
             return Ok(signer);
         }
         let ticket = self.signers.ticket(&tenant, now);
-        let row = match self.db.read(move |conn| Ok(SigningKey::active(conn, tenant)?)).await? {
+        let row = match self.db.within(tenant).read(move |conn| Ok(SigningKey::active(conn, tenant)?)).await?
+        {
             Some(row) => row,
             None => self.first(tenant, now).await?,
         };
@@ -94,7 +95,8 @@ impl Keys {
             return Ok(known);
         }
         let ticket = self.verifiers.ticket(&id, now);
-        let row = self.db.read(move |conn| Ok(SigningKey::verifying(conn, id, now)?)).await?;
+        let row =
+            self.db.above(Above::Key).read(move |conn| Ok(SigningKey::verifying(conn, id, now)?)).await?;
         let verifier = row.map(|row| {
             // An uncompressed point is what `from_ec_der` takes for a public key.
             Arc::new(Verifier { tenant: row.tenant_id, key: DecodingKey::from_ec_der(&row.public_key) })
@@ -110,7 +112,8 @@ impl Keys {
             return Ok(known);
         }
         let ticket = self.published.ticket(&tenant, now);
-        let keys = self.db.read(move |conn| Ok(Arc::new(SigningKey::published(conn, tenant, now)?))).await?;
+        let find = move |conn: &mut DbConn| Ok(Arc::new(SigningKey::published(conn, tenant, now)?));
+        let keys = self.db.within(tenant).read(find).await?;
         // The first key signs at once, and another node may have made it.
         if keys.iter().any(|key| key.state == KeyState::Active) {
             self.published.fill(tenant, keys.clone(), ticket);
@@ -160,7 +163,7 @@ impl Keys {
             let active = SigningKey::active(conn, tenant)?;
             active.ok_or_else(|| Error::internal("a tenant is left without a signing key"))
         };
-        self.db.write(insert).await
+        self.db.within(tenant).write(insert).await
     }
 }
 

@@ -6,17 +6,20 @@ pub mod copy;
 pub mod dialect;
 pub mod durability;
 pub mod migrate;
+pub mod reach;
 pub mod schema;
 mod store;
 pub mod tx;
 pub mod types;
+pub mod wall;
 mod wire;
 mod writer;
 
 pub use conn::{Both, BothDsl, DbConn, MultiBackend, columns, is_postgres};
 pub use dialect::Locked;
 pub use migrate::migrate;
-pub use store::{Db, DbSettings, WAIT, WAIT_SECONDS};
+pub use reach::{Above, Reach};
+pub use store::{Db, DbSettings, View, WAIT, WAIT_SECONDS};
 pub use tx::{Actor, ActorKind, Audit, Cause, Happened, Outcome, Tx, Work};
 pub use types::{Json, sql};
 

@@ -9,9 +9,11 @@ use tokio::sync::Semaphore;
 use tracing::{Instrument, Span, debug_span};
 
 use super::conn::{DbConn, is_postgres};
+use super::reach::{Above, Reach};
+use super::wall::Place;
 use super::writer::Writer;
 use crate::base::error::{BUSY, STORAGE_FULL, UNDECIDED};
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, TenantId};
 
 /// How long a request waits for a connection before it is told to come back.
 pub const WAIT: Duration = Duration::from_secs(2);
@@ -30,14 +32,15 @@ pub struct DbSettings {
 }
 
 #[derive(Clone)]
-pub struct Db {
+pub struct Db(Arc<Inner>);
+
+struct Inner {
     pool: r2d2::Pool<Manager>,
     permits: Arc<Semaphore>,
     writes: Writes,
     postgres: bool,
 }
 
-#[derive(Clone)]
 enum Writes {
     Pool,
     OneThread(Writer),
@@ -47,8 +50,15 @@ struct Manager(String);
 
 struct Pooled {
     conn: DbConn,
+    place: Place,
     /// Diesel notices only what breaks inside a transaction.
     dead: bool,
+}
+
+impl Pooled {
+    fn go(&mut self, reach: Reach) -> Result<(), Lost> {
+        self.place.go(&mut self.conn, reach).map_err(|error| Lost::of(error.into()))
+    }
 }
 
 impl ManageConnection for Manager {
@@ -56,8 +66,9 @@ impl ManageConnection for Manager {
     type Error = r2d2::Error;
 
     fn connect(&self) -> Result<Pooled, r2d2::Error> {
-        let conn = DbConn::open(&self.0).map_err(r2d2::Error::ConnectionError)?;
-        Ok(Pooled { conn, dead: false })
+        let mut conn = DbConn::open(&self.0).map_err(r2d2::Error::ConnectionError)?;
+        let place = Place::first(&mut conn).map_err(r2d2::Error::QueryError)?;
+        Ok(Pooled { conn, place, dead: false })
     }
 
     fn is_valid(&self, pooled: &mut Pooled) -> Result<(), r2d2::Error> {
@@ -87,24 +98,46 @@ impl Db {
             Writes::OneThread(Writer::start(&settings.url).map_err(Error::internal)?)
         };
         let permits = Arc::new(Semaphore::new(connections as usize));
-        Ok(Self { pool, permits, writes, postgres })
+        Ok(Self(Arc::new(Inner { pool, permits, writes, postgres })))
     }
 
     pub fn is_postgres(&self) -> bool {
-        self.postgres
+        self.0.postgres
     }
 
     /// On SQLite: moves whenever another process wrote. PostgreSQL tells what was written, by notify.
     pub fn strangers(&self) -> Option<tokio::sync::watch::Receiver<u64>> {
-        match &self.writes {
+        match &self.0.writes {
             Writes::OneThread(writer) => Some(writer.strangers()),
             Writes::Pool => None,
         }
     }
 
+    /// For work in one tenant.
+    pub fn within(&self, tenant: TenantId) -> View {
+        self.seeing(Reach::Tenant(tenant))
+    }
+
+    /// For work that has to see past the walls, and says why.
+    pub fn above(&self, why: Above) -> View {
+        self.seeing(Reach::Above(why))
+    }
+
+    pub fn seeing(&self, reach: Reach) -> View {
+        View { db: self.0.clone(), reach }
+    }
+}
+
+/// The database as far as somebody sees it: the only way to a connection.
+pub struct View {
+    db: Arc<Inner>,
+    reach: Reach,
+}
+
+impl View {
     /// It may run again from its start when the connection that it was given proves dead, hence `FnMut`.
     pub async fn read<T: Send + 'static>(
-        &self,
+        self,
         mut run: impl FnMut(&mut DbConn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.on_pool(move |conn| run(conn).map_err(Lost::of))
@@ -116,11 +149,11 @@ impl Db {
     /// One transaction. What it answers is on disk. It may run again from its start when it lost against another
     /// writer, hence `FnMut`: no hashing, no network, no effect outside the transaction.
     pub async fn write<T: Send + 'static>(
-        &self,
+        self,
         mut run: impl FnMut(&mut DbConn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let writing = async {
-            match &self.writes {
+            match &self.db.writes {
                 Writes::OneThread(writer) => writer.write(run).await,
                 Writes::Pool => self.on_pool(move |conn| transaction(conn, &mut run)).await,
             }
@@ -129,20 +162,20 @@ impl Db {
     }
 
     async fn on_pool<T: Send + 'static>(
-        &self,
+        self,
         run: impl FnMut(&mut DbConn) -> Result<T, Lost> + Send + 'static,
     ) -> Result<T> {
         let since = Instant::now();
-        let waiting = self.permits.clone().acquire_owned();
+        let waiting = self.db.permits.clone().acquire_owned();
         let Ok(Ok(permit)) = tokio::time::timeout(WAIT, waiting).await else {
             return Err(BUSY.retry_after(1));
         };
-        let pool = self.pool.clone();
-        let span = Span::current();
+        let pool = self.db.pool.clone();
+        let (span, reach) = (Span::current(), self.reach);
         tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let _in_span = span.entered();
-            on_living(&pool, since, run)
+            on_living(&pool, (since, reach), run)
         })
         .await
         .map_err(Error::internal)?
@@ -153,14 +186,15 @@ impl Db {
 /// is dropped and the next is asked, as long as nothing was done; where none can be had, the caller comes back later.
 fn on_living<T>(
     pool: &r2d2::Pool<Manager>,
-    since: Instant,
+    (since, reach): (Instant, Reach),
     mut run: impl FnMut(&mut DbConn) -> Result<T, Lost>,
 ) -> Result<T> {
     for _ in 0..=pool.max_size() {
         let mut conn = pool.get().map_err(|_| BUSY.retry_after(1))?;
         metrics::histogram!(WAIT_SECONDS).record(since.elapsed());
         // Apart from the wait for a connection.
-        match debug_span!("run").in_scope(|| run(&mut conn.conn)) {
+        let ran = debug_span!("run").in_scope(|| conn.go(reach).and_then(|()| run(&mut conn.conn)));
+        match ran {
             Ok(value) => return Ok(value),
             Err(Lost::Not(error)) => return Err(error),
             Err(Lost::Connection) => conn.dead = true,

@@ -60,7 +60,8 @@ async fn home(scope: Scope, _: Nothing) -> Result<Answer> {
     };
     let tenant = tenant.ok_or_else(|| NOT_FOUND.saying("No tenant answers at this host."))?;
     let id = tenant.id;
-    let clients = scope.read(move |conn| Ok(crate::identity::Client::of_tenant(conn, id)?)).await?;
+    let view = scope.house.db.within(id);
+    let clients = view.read(move |conn| Ok(crate::identity::Client::of_tenant(conn, id)?)).await?;
     let address = format!("http://{host}");
     let facts = clients.iter().map(|client| Fact {
         name: client.public_id.clone(),

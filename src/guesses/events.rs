@@ -60,7 +60,8 @@ pub async fn count(scope: &Scope, mut counters: Vec<Counter>) -> Result<Counted>
     };
     let guards = counters.iter().map(in_flight).collect::<Result<Vec<_>>>()?;
     let (asked, steps) = (counters.clone(), delay::steps(now, &house.config.guesses));
-    match house.db.write(move |conn| entity::count(conn, &asked, now, &steps)).await? {
+    let view = house.db.within(scope.tenant_id()?);
+    match view.write(move |conn| entity::count(conn, &asked, now, &steps)).await? {
         Tried::Open(failures) => {
             let begins_hold = failures == house.config.guesses.delay_from.get();
             Ok(Counted::Open(Attempt { counters, begins_hold, _in_flight: guards }))
@@ -76,11 +77,8 @@ pub async fn count(scope: &Scope, mut counters: Vec<Counter>) -> Result<Counted>
 #[instrument(name = "guesses.give_back", skip_all)]
 pub async fn give_back(scope: &Scope, attempt: &Attempt) -> Result<()> {
     let counters = attempt.counters.clone();
-    scope
-        .house
-        .db
-        .write(move |conn| Ok(counters.iter().try_for_each(|c| entity::give_back(conn, c, false))?))
-        .await
+    let view = scope.house.db.within(scope.tenant_id()?);
+    view.write(move |conn| Ok(counters.iter().try_for_each(|c| entity::give_back(conn, c, false))?)).await
 }
 
 /// For rooms that finish a right guess outside a transaction of their own.

@@ -15,7 +15,7 @@ use crate::base::{RequestId, Result, TenantId, Timestamp};
 use crate::components::metrics::names;
 use crate::db::schema::tenants;
 use crate::db::tx::{Audit, Cause, Outcome, Tx};
-use crate::db::{Db, DbConn};
+use crate::db::{Above, Db, DbConn};
 
 /// Records of their own in a minute: from one network at one tenant, at one tenant, and on this node.
 const EACH: u32 = 20;
@@ -118,7 +118,7 @@ impl Denials {
             return Ok(0);
         }
         let records = due.clone();
-        let written = db.write(move |conn| write(conn, &records)).await;
+        let written = db.above(Above::Housekeeping).write(move |conn| write(conn, &records)).await;
         if written.is_err() {
             self.put_back(due.to_vec());
         }

@@ -272,7 +272,8 @@ async fn pending(house: &House, incoming: &Incoming) -> Result<(Who, At)> {
     let claims = &verified.claims;
     let id = claims.pending.ok_or_else(|| INVALID_TOKEN.because("claims"))?;
     let (tenant, now) = (claims.tenant, house.clock.now());
-    let open = house.db.read(move |conn| Ok(PendingLogin::open(conn, tenant, id, now)?)).await?;
+    let open =
+        house.db.within(tenant).read(move |conn| Ok(PendingLogin::open(conn, tenant, id, now)?)).await?;
     let open = open.filter(|open| open.user_id == claims.sub).ok_or_else(|| REVOKED.error())?;
     let at = of_credential(house, claims, incoming).await?;
     Ok((Who::Pending(Arc::new(open)), at))

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::base::Result;
 use crate::base::error::BUSY;
-use crate::db::{Db, DbConn, WAIT};
+use crate::db::{Above, Db, DbConn, WAIT};
 
 /// Runs under way at once. With more of them each gathers less.
 const RUNNING: usize = 4;
@@ -146,6 +146,7 @@ where
 /// A run that is one read.
 pub fn reading<K, Q, A>(
     db: &Db,
+    why: Above,
     find: impl Fn(&mut DbConn, &BTreeMap<K, Q>) -> Result<BTreeMap<K, A>> + Clone + Send + 'static,
 ) -> impl Fn(BTreeMap<K, Q>) -> BoxFuture<'static, Result<BTreeMap<K, A>>> + Send + 'static
 where
@@ -156,13 +157,14 @@ where
     let db = db.clone();
     move |questions| {
         let (db, find) = (db.clone(), find.clone());
-        async move { db.read(move |conn| find(conn, &questions)).await }.boxed()
+        async move { db.above(why).read(move |conn| find(conn, &questions)).await }.boxed()
     }
 }
 
 /// A run that is one write: all of it is on disk when it answers, or none of it.
 pub fn writing<K, Q, A>(
     db: &Db,
+    why: Above,
     change: impl Fn(&mut DbConn, &BTreeMap<K, Q>) -> Result<BTreeMap<K, A>> + Clone + Send + 'static,
 ) -> impl Fn(BTreeMap<K, Q>) -> BoxFuture<'static, Result<BTreeMap<K, A>>> + Send + 'static
 where
@@ -173,7 +175,7 @@ where
     let db = db.clone();
     move |questions| {
         let (db, change) = (db.clone(), change.clone());
-        async move { db.write(move |conn| change(conn, &questions)).await }.boxed()
+        async move { db.above(why).write(move |conn| change(conn, &questions)).await }.boxed()
     }
 }
 

@@ -30,7 +30,7 @@ use crate::components::recorder::{Disguise, Recorder};
 use crate::components::templates::Templates;
 use crate::components::vault::Vault;
 use crate::db::tx::Forget;
-use crate::db::{Db, DbConn};
+use crate::db::{Above, Db, DbConn};
 use crate::http::Proxies;
 
 #[derive(Clone)]
@@ -161,7 +161,7 @@ impl House {
                 let find = move |conn: &mut DbConn, ids: &BTreeMap<SessionId, ()>| {
                     Ok(Live::all(conn, &ids.keys().copied().collect::<Vec<_>>(), clock.now())?)
                 };
-                let found = self.asked_live.ask(id, (), reading(&self.db, find)).await?;
+                let found = self.asked_live.ask(id, (), reading(&self.db, Above::Session, find)).await?;
                 self.live.fill(id, found.clone(), ticket);
                 found
             }
@@ -234,7 +234,7 @@ impl House {
             return Ok(known);
         }
         let ticket = memory.ticket(&key, now);
-        let found = self.db.read(find).await?;
+        let found = self.db.above(Above::Doorstep).read(find).await?;
         memory.fill(key, found.clone(), ticket);
         Ok(found)
     }

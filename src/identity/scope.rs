@@ -14,7 +14,7 @@ use super::token::MISSING_TOKEN;
 use crate::base::{Error, JobId, Result, TenantId, Timestamp};
 use crate::db::schema::{memberships, sessions, tenants, users};
 use crate::db::tx::{Actor, ActorKind, Cause, Effects, Tx};
-use crate::db::{BothDsl, DbConn, Locked};
+use crate::db::{Above, BothDsl, DbConn, Locked, Reach};
 use crate::http::Incoming;
 
 #[derive(Clone)]
@@ -140,21 +140,50 @@ impl Scope {
         }
     }
 
+    /// Its tenant's rows. Commands and jobs may run in none, and see all; a request has to say why it would.
+    fn reach(&self) -> Result<Reach> {
+        match (&self.tenant, &self.who) {
+            (Some(tenant), _) => Ok(Reach::Tenant(tenant.id)),
+            (None, Who::House | Who::Operator) => Ok(Reach::Above(Above::Operator)),
+            (None, _) => {
+                Err(Error::internal("a request in no tenant asks the database, and does not say why"))
+            }
+        }
+    }
+
     pub async fn read<T: Send + 'static>(
         &self,
         run: impl FnMut(&mut DbConn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.house.db.read(run).await
+        self.house.db.seeing(self.reach()?).read(run).await
     }
 
     /// One write transaction. It begins by comparing what the gate saw with what is so now, and what it made old is
     /// forgotten here before anybody gets an answer.
     pub async fn write<T: Send + 'static>(
         &self,
+        run: impl FnMut(&mut Tx) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.write_seeing(self.reach()?, run).await
+    }
+
+    /// The same for what must see past the tenant, and says why.
+    pub async fn write_above<T: Send + 'static>(
+        &self,
+        why: Above,
+        run: impl FnMut(&mut Tx) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.write_seeing(Reach::Above(why), run).await
+    }
+
+    async fn write_seeing<T: Send + 'static>(
+        &self,
+        reach: Reach,
         mut run: impl FnMut(&mut Tx) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (cause, seen, clock) = (self.cause(), Seen::of(self), self.house.clock.clone());
-        let written = self.house.db.write(move |conn| {
+        let view = self.house.db.seeing(reach);
+        let written = view.write(move |conn| {
             let now = clock.now();
             seen.still_holds(conn, now)?;
             let mut tx = Tx::new(conn, &cause, now);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::house::House;
 use crate::base::RecordId;
 use crate::components::limiter::Spent;
+use crate::db::Above;
 
 pub const PREFIX: &str = "limits:";
 const EACH: Duration = Duration::from_millis(250);
@@ -20,8 +21,11 @@ pub async fn tell(house: House, node: RecordId) {
         if messages.is_empty() {
             continue;
         }
-        if let Err(error) =
-            house.db.read(move |conn| messages.iter().try_for_each(|one| Ok(conn.notify(one)?))).await
+        if let Err(error) = house
+            .db
+            .above(Above::Nodes)
+            .read(move |conn| messages.iter().try_for_each(|one| Ok(conn.notify(one)?)))
+            .await
         {
             tracing::debug!(%error, "other nodes were not told what was counted");
         }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::entity::cron as rows;
 use crate::base::{Error, Result, Timestamp};
+use crate::db::Above;
 use crate::db::tx::{Tx, Work};
 use crate::identity::{Handler, House, Scope};
 
@@ -55,7 +56,7 @@ pub async fn register(house: &House, handlers: &[Handler]) -> Result<()> {
 pub async fn tick(house: &House, handlers: &[Handler]) -> Result<()> {
     let wanted = scheduled(handlers);
     let names: Vec<&str> = wanted.iter().map(|(name, _)| *name).collect();
-    let known = house.db.read(move |conn| Ok(rows::of_the_house(conn, &names)?)).await?;
+    let known = house.db.above(Above::Work).read(move |conn| Ok(rows::of_the_house(conn, &names)?)).await?;
     let now = house.clock.now();
     for row in known.into_iter().filter(|row| row.disabled_at.is_none()) {
         let next = upcoming(&row.expression, now)?;

@@ -12,6 +12,7 @@ use super::entity::lease::{self, Ended, Lease};
 use super::{backoff, words};
 use crate::base::Result;
 use crate::components::metrics::names;
+use crate::db::Above;
 use crate::identity::job::Outcome;
 use crate::identity::{Claimed, Failure, Handler, House, Scope};
 
@@ -96,7 +97,11 @@ fn tell(name: &'static str, ended: &Ended, took: Duration) {
 
 async fn write_down(house: &House, held: Lease, ended: Ended) -> Result<()> {
     let clock = house.clock.clone();
-    let ours = house.db.write(move |conn| Ok(lease::finish(conn, held, &ended, clock.now())?)).await?;
+    let ours = house
+        .db
+        .above(Above::Work)
+        .write(move |conn| Ok(lease::finish(conn, held, &ended, clock.now())?))
+        .await?;
     if !ours {
         tracing::warn!(job = %held.id, "the lease had gone to another worker");
     }
@@ -106,7 +111,7 @@ async fn write_down(house: &House, held: Lease, ended: Ended) -> Result<()> {
 /// The worker stops before it is done: somebody else may begin at once.
 pub async fn hand_back(house: &House, held: Vec<Lease>) -> Result<()> {
     let clock = house.clock.clone();
-    let given_back = house.db.write(move |conn| {
+    let given_back = house.db.above(Above::Work).write(move |conn| {
         for lease in &held {
             lease::finish(conn, *lease, &Ended::HandedBack, clock.now())?;
         }

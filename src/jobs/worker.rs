@@ -15,6 +15,7 @@ use super::{cron, entity, running};
 use crate::base::{JobId, Result, TenantId};
 use crate::components::metrics::names;
 use crate::components::platform::{Cause, Component};
+use crate::db::Above;
 use crate::identity::{Handler, House};
 
 /// Work in progress may take so long to end when the worker stops; what does not is handed back.
@@ -166,7 +167,7 @@ impl Crew {
         let asking = self.asking(free);
         let clock = self.house.clock.clone();
         let lease = self.house.config.jobs.lease;
-        let claimed = self.house.db.write(move |conn| {
+        let claimed = self.house.db.above(Above::Work).write(move |conn| {
             let now = clock.now();
             Ok(claim::claim(conn, &Asking { now, leased_until: now + lease, ..asking.clone() })?)
         });
@@ -226,8 +227,12 @@ impl Crew {
                 continue;
             }
             let (asked, node, until) = (held.clone(), self.node.clone(), self.house.clock.now() + lease);
-            let renewed =
-                self.house.db.write(move |conn| Ok(lease::renew(conn, &node, &asked, until)?)).await;
+            let renewed = self
+                .house
+                .db
+                .above(Above::Work)
+                .write(move |conn| Ok(lease::renew(conn, &node, &asked, until)?))
+                .await;
             match renewed {
                 Ok(ours) => self.end_lost(held.into_iter().filter(|lease| !ours.contains(lease))).await,
                 Err(error) => tracing::warn!(%error, "leases could not be renewed"),
@@ -239,7 +244,12 @@ impl Crew {
     async fn end_lost(&self, lost: impl Iterator<Item = Lease>) {
         for lease in lost {
             let (id, fence) = (lease.id, lease.fence);
-            let gone = self.house.db.read(move |conn| Ok(lease::is_lost(conn, Lease { id, fence })?)).await;
+            let gone = self
+                .house
+                .db
+                .above(Above::Work)
+                .read(move |conn| Ok(lease::is_lost(conn, Lease { id, fence })?))
+                .await;
             if !gone.unwrap_or(false) {
                 continue;
             }
@@ -274,6 +284,7 @@ impl Crew {
         let (counts, unknown, oldest) = self
             .house
             .db
+            .above(Above::Work)
             .read(move |conn| {
                 let counts = entity::look::counts(conn)?;
                 let unknown = entity::look::unknown(conn, &names, now)?;

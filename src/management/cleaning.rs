@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::entity::turns as entity;
 use crate::base::{Result, Timestamp};
 use crate::components::metrics::names;
-use crate::db::DbConn;
+use crate::db::{Above, DbConn};
 use crate::identity::job::Outcome;
 use crate::identity::{Claimed, Handler, Scope};
 use crate::jobs::entity::look;
@@ -64,7 +64,7 @@ async fn all(
     let mut rows = 0;
     loop {
         let batch = batch.clone();
-        let gone = scope.house.db.write(move |conn| batch(conn)).await?;
+        let gone = scope.house.db.above(Above::Housekeeping).write(move |conn| batch(conn)).await?;
         rows += gone;
         if gone == 0 {
             break;

@@ -10,6 +10,7 @@ use super::device::Seen;
 use super::entity;
 use crate::base::Result;
 use crate::components::platform::{Cause, Component};
+use crate::db::Above;
 use crate::identity::House;
 
 const EACH: Duration = Duration::from_secs(60);
@@ -69,7 +70,7 @@ pub async fn flush(house: &House) -> Result<()> {
     seen.sort_by_key(|seen| seen.session);
     for batch in seen.chunks(BATCH) {
         let batch = batch.to_vec();
-        house.db.write(move |conn| Ok(entity::touch(conn, &batch)?)).await?;
+        house.db.above(Above::Housekeeping).write(move |conn| Ok(entity::touch(conn, &batch)?)).await?;
     }
     Ok(())
 }

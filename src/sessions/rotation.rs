@@ -9,8 +9,8 @@ use super::refresh_token::Presented;
 use super::{entity, notices, steps};
 use crate::base::{HashedToken, Result, SessionId, Timestamp};
 use crate::components::metrics::names;
-use crate::db::DbConn;
 use crate::db::tx::{Audit, Tx};
+use crate::db::{Above, DbConn};
 use crate::identity::gather::{reading, writing};
 use crate::identity::session::{Spent, Standing};
 use crate::identity::{Client, House, Session};
@@ -84,7 +84,7 @@ pub async fn together(house: &House, client: &Client, asked: &Asked) -> Result<O
     let (id, clock) = (asked.presented.session, house.clock.clone());
     let find =
         move |conn: &mut DbConn, ids: &BTreeMap<SessionId, ()>| Ok(entity::standing(conn, ids, clock.now())?);
-    let standing = house.asked_standing.ask(id, (), reading(&house.db, find)).await?;
+    let standing = house.asked_standing.ask(id, (), reading(&house.db, Above::Refresh, find)).await?;
     match judge(house, client, asked, (standing.as_deref(), house.clock.now()))? {
         Verdict::Refused(reason) => Ok(Some(Rotation::Refused(reason))),
         Verdict::Ended(reason) => Ok(Some(Rotation::Ended(reason))),
@@ -95,7 +95,8 @@ pub async fn together(house: &House, client: &Client, asked: &Asked) -> Result<O
             let spend = move |conn: &mut DbConn, spent: &BTreeMap<SessionId, Spent>| {
                 Ok(entity::spend(conn, spent, clock.now())?)
             };
-            let moved = house.asked_rotations.ask(id, spent, writing(&house.db, spend)).await?;
+            let moved =
+                house.asked_rotations.ask(id, spent, writing(&house.db, Above::Refresh, spend)).await?;
             Ok(moved.map(|after| Rotation::Given(Box::new((*after).clone()))))
         }
         Verdict::Ahead | Verdict::Reused => Ok(None),

@@ -9,7 +9,7 @@ use tracing::instrument;
 use super::answers::TokenPair;
 use super::steps::{self, Start, Started};
 use crate::base::{Error, Result, TenantId};
-use crate::db::Tx;
+use crate::db::{Above, Tx};
 use crate::http::Cookie;
 use crate::identity::{App, ClientKind, House, Live, LoginType, Membership, Scope, Tenant, User, gate};
 
@@ -46,7 +46,8 @@ pub struct Target {
 #[instrument(name = "sessions.tenants", skip_all)]
 pub async fn tenants(scope: &Scope) -> Result<Tenants> {
     let live = scope.live()?.clone();
-    let tenants = scope.read(move |conn| Ok(Membership::tenants_of(conn, live.user)?)).await?;
+    let above = scope.house.db.above(Above::Switch);
+    let tenants = above.read(move |conn| Ok(Membership::tenants_of(conn, live.user)?)).await?;
     let live = scope.live()?;
     let reachable = tenants.into_iter().map(|tenant| Reachable {
         is_current: tenant.id == live.tenant,
@@ -69,13 +70,14 @@ pub async fn switch_tenant(scope: &Scope, target: Target) -> Result<(TokenPair, 
     let tenant = scope.house.tenant(target.tenant).await?.filter(|tenant| tenant.is_open());
     let tenant = tenant.ok_or_else(|| UNKNOWN_TENANT.because("notOpen"))?;
     let (user, id) = (live.user, tenant.id);
-    let member = scope.read(move |conn| Ok(User::member(conn, id, user)?)).await?;
+    let there = scope.house.db.within(id);
+    let member = there.read(move |conn| Ok(User::member(conn, id, user)?)).await?;
     member.ok_or_else(|| UNKNOWN_TENANT.because("notAMember"))?;
     let app = client_in(scope, &tenant, target.client).await?;
     gate::listed(&scope.house, &app, &scope.incoming).await?;
     let there = scope.within(tenant.clone(), Some(app.clone()));
     let house = scope.house.clone();
-    let started = scope.write(move |tx| go(tx, &house, &live, &app)).await?;
+    let started = scope.write_above(Above::Switch, move |tx| go(tx, &house, &live, &app)).await?;
     let (pair, mut cookies) = super::events::pair(&there, &started).await?;
     let mine = scope.app()?;
     if mine.client.kind == ClientKind::Browser && mine.client.id != there.app()?.client.id {
@@ -104,7 +106,10 @@ async fn client_in(scope: &Scope, tenant: &Tenant, named: Option<String>) -> Res
     let id = tenant.id;
     let found = match named {
         Some(public_id) => scope.house.app(&public_id).await?,
-        None => scope.read(move |conn| Ok(App::of_kind(conn, id, kind)?)).await?.map(Arc::new),
+        None => {
+            let there = scope.house.db.within(id);
+            there.read(move |conn| Ok(App::of_kind(conn, id, kind)?)).await?.map(Arc::new)
+        }
     };
     let fits = |app: &Arc<App>| {
         app.client.tenant_id == id && app.client.kind == kind && app.client.disabled_at.is_none()

@@ -7,6 +7,7 @@ use crate::components::brand::{Brand, Colour};
 use crate::components::line::{Line, Link};
 use crate::components::pages::{self, Flow, Frame, Page};
 use crate::components::words::Locale;
+use crate::db::Above;
 use crate::http::Answer;
 use crate::identity::{App, Scope, Tenant, User};
 use crate::proofs::{Proof, Purpose};
@@ -104,7 +105,8 @@ impl Desk {
 
 async fn look(scope: &Scope, purpose: Purpose, token: PlainToken) -> Result<Option<Seen>> {
     let (hash, now) = (token.hash(), scope.now());
-    let proof = scope.read(move |conn| Ok(Proof::peek(conn, purpose, &hash, now)?)).await?;
+    let above = scope.house.db.above(Above::Proof);
+    let proof = above.read(move |conn| Ok(Proof::peek(conn, purpose, &hash, now)?)).await?;
     let Some(proof) = proof.filter(|proof| !proof.is_decoy()) else { return Ok(None) };
     let at_host = scope.house.tenant_at(&scope.incoming.host).await?;
     if at_host.is_some_and(|tenant| tenant != proof.tenant_id) {
@@ -122,34 +124,37 @@ async fn look(scope: &Scope, purpose: Purpose, token: PlainToken) -> Result<Opti
 async fn client(scope: &Scope, proof: &Proof) -> Result<Option<Arc<App>>> {
     let tenant = proof.tenant_id;
     match proof.client_id {
-        Some(id) => Ok(scope.read(move |conn| Ok(App::find(conn, tenant, id)?)).await?.map(Arc::new)),
+        Some(id) => {
+            let view = scope.house.db.within(tenant);
+            Ok(view.read(move |conn| Ok(App::find(conn, tenant, id)?)).await?.map(Arc::new))
+        }
         None => scope.house.default_app(tenant).await,
     }
 }
 
 async fn who(scope: &Scope, proof: &Proof) -> Result<(Option<Line>, bool)> {
     let proof = proof.clone();
-    scope
-        .read(move |conn| {
-            let (tenant, subject) = (proof.tenant_id, proof.subject_id);
-            if proof.purpose != Purpose::Invitation {
-                return Ok((None, proof.user_id.is_none()));
-            }
-            let invitation = match subject {
-                Some(id) => Invitation::find(conn, tenant, crate::base::InvitationId::of(id.0))?,
-                None => None,
-            };
-            let by = match invitation.and_then(|invitation| invitation.invited_by) {
-                Some(user) => User::member(conn, tenant, user)?.and_then(|user| user.name),
-                None => None,
-            };
-            let known = match Email::parse(&proof.address) {
-                Ok(email) => login::is_taken(conn, tenant, &email)?,
-                Err(_) => false,
-            };
-            Ok((by.as_deref().map(Line::new), !known))
-        })
-        .await
+    let view = scope.house.db.within(proof.tenant_id);
+    view.read(move |conn| {
+        let (tenant, subject) = (proof.tenant_id, proof.subject_id);
+        if proof.purpose != Purpose::Invitation {
+            return Ok((None, proof.user_id.is_none()));
+        }
+        let invitation = match subject {
+            Some(id) => Invitation::find(conn, tenant, crate::base::InvitationId::of(id.0))?,
+            None => None,
+        };
+        let by = match invitation.and_then(|invitation| invitation.invited_by) {
+            Some(user) => User::member(conn, tenant, user)?.and_then(|user| user.name),
+            None => None,
+        };
+        let known = match Email::parse(&proof.address) {
+            Ok(email) => login::is_taken(conn, tenant, &email)?,
+            Err(_) => false,
+        };
+        Ok((by.as_deref().map(Line::new), !known))
+    })
+    .await
 }
 
 /// The cookie that a browser got when it signed up holds the same request id.

@@ -10,6 +10,7 @@ use super::super::settings::{Flags, origins};
 use super::super::tenants::wanted;
 use super::Finding;
 use super::backups::{backups, key_apart};
+use super::walls::second_wall;
 use crate::app;
 use crate::components::Clock;
 use crate::components::config::{Loaded, MailTransport, others_may_read};
@@ -99,6 +100,7 @@ fn of_database(loaded: &Loaded, conn: &mut DbConn) -> Vec<Finding> {
         return findings;
     }
     findings.insert(0, Finding::ok("migrations", "up to date"));
+    findings.extend(second_wall(conn));
     findings.push(master_key(loaded, conn));
     findings.extend(key_apart(loaded, conn));
     findings.extend([signing_keys(conn), tenants(loaded, conn), hashes(conn)]);

@@ -8,8 +8,8 @@ use serde_json::json;
 use tracing::instrument;
 
 use crate::base::{Error, Result, TenantId, UserId};
-use crate::db::DbConn;
 use crate::db::tx::{Audit, Forget, Happened};
+use crate::db::{Above, DbConn};
 use crate::identity::gate::REVOKED;
 use crate::identity::gather::reading;
 use crate::identity::{Live, Scope, User};
@@ -45,7 +45,7 @@ async fn shown(scope: &Scope, live: &Live) -> Result<Arc<UserSummary>> {
         return Ok(known);
     }
     let ticket = cache.ticket(&key, now);
-    let asked = scope.house.asked_people.ask(key, (), reading(&scope.house.db, find)).await?;
+    let asked = scope.house.asked_people.ask(key, (), reading(&scope.house.db, Above::Person, find)).await?;
     let summary = asked.ok_or_else(|| REVOKED.error())?;
     cache.fill(key, summary.clone(), ticket);
     summary.downcast().map_err(|_| Error::internal("a person is remembered in another shape"))

@@ -56,12 +56,9 @@ async fn a_migration_that_is_pending_is_told_and_changes_nothing(ground: Ground)
     assert_eq!((done.0.code, done.0.out.as_str()), (0, "the database is up to date\n"), "{}", done.0.err);
     assert_eq!(done.1.out, "nothing to do: the database is up to date\n");
     assert_eq!((before.code, before.out.as_str()), (5, "there is no database yet\n"), "{}", before.err);
-    assert_eq!(
-        (made.code, made.out.as_str()),
-        (0, "applied 00000000000001\napplied 00000000000002\n"),
-        "{}",
-        made.err
-    );
+    let versions = doorward::db::migrate::TEXTS.iter().filter_map(|(name, ..)| name.split('_').next());
+    let applied: String = versions.map(|version| format!("applied {version}\n")).collect();
+    assert_eq!((made.code, made.out), (0, applied), "{}", made.err);
     assert_eq!(fresh.run(&["migrate", "--check"]).code, 0);
 }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use doorward::base::{Result, TenantId};
-use doorward::db::DbConn;
 use doorward::db::schema::tenants;
+use doorward::db::{Above, DbConn};
 
 use crate::ground::app::{App, START};
 use crate::ground::{Ground, Kind, on_both};
@@ -42,7 +42,7 @@ async fn two_writes_that_lock_each_other_both_come_through(ground: Ground) {
                 }
                 touch(conn, second)
             };
-            db.write(run).await
+            db.above(Above::Operator).write(run).await
         }
     };
 
@@ -62,12 +62,12 @@ async fn who_waits_too_long_for_a_lock_is_told_to_come_back(ground: Ground) {
     touch(&mut other, a).unwrap();
 
     let began = Instant::now();
-    let waited = db.write(move |conn| touch(conn, a)).await.unwrap_err();
+    let waited = db.above(Above::Operator).write(move |conn| touch(conn, a)).await.unwrap_err();
     other.roll_back();
 
     assert_eq!(waited.status(), 503, "{waited:?}");
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
-    assert!(db.write(move |conn| touch(conn, a)).await.is_ok());
+    assert!(db.above(Above::Operator).write(move |conn| touch(conn, a)).await.is_ok());
 }
 
 #[derive(QueryableByName)]

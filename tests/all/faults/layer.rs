@@ -8,7 +8,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use doorward::base::{Error, Result};
-use doorward::db::{Db, DbConn, DbSettings};
+use doorward::db::{Above, Db, DbConn, DbSettings};
 use futures_util::future::join_all;
 
 use crate::ground::{Ground, Kind, on_both, run};
@@ -52,7 +52,7 @@ async fn a_panic_in_one_write_harms_no_other(ground: Ground) {
     let db = open(&ground, 4);
 
     let writes = (0..30).map(|id| {
-        db.write(move |conn| {
+        db.above(Above::Operator).write(move |conn| {
             put(conn, id)?;
             assert!(id % 3 != 0, "a planned panic");
             Ok(id)
@@ -67,7 +67,7 @@ async fn a_panic_in_one_write_harms_no_other(ground: Ground) {
 async fn a_panic_in_a_savepoint_leaves_none_open(ground: Ground) {
     let db = open(&ground, 1);
 
-    let fell = db.write(|conn| {
+    let fell = db.above(Above::Operator).write(|conn| {
         put(conn, 1)?;
         conn.nested(|conn| -> Result<()> {
             put(conn, 2)?;
@@ -75,11 +75,11 @@ async fn a_panic_in_a_savepoint_leaves_none_open(ground: Ground) {
         })
     });
     assert!(fell.await.is_err());
-    db.write(|conn| put(conn, 3)).await.unwrap();
+    db.above(Above::Operator).write(|conn| put(conn, 3)).await.unwrap();
 
     // From another connection: what was acknowledged is committed, not only released.
     assert_eq!(kept(&ground), 1);
-    db.write(|conn| put(conn, 4)).await.unwrap();
+    db.above(Above::Operator).write(|conn| put(conn, 4)).await.unwrap();
     assert_eq!(kept(&ground), 2);
 }
 
@@ -89,7 +89,7 @@ async fn a_commit_that_fails_is_acknowledged_to_nobody(ground: Ground) {
     ground.connect().batch_execute(later).unwrap();
 
     let writes = (0..10).map(|id| {
-        db.write(move |conn| {
+        db.above(Above::Operator).write(move |conn| {
             put(conn, id)?;
             if id == 5 {
                 conn.batch_execute("INSERT INTO leaning (id) VALUES (999)")?;
@@ -102,14 +102,14 @@ async fn a_commit_that_fails_is_acknowledged_to_nobody(ground: Ground) {
     let good = written.iter().filter(|one| one.is_ok()).count();
     assert!(written[5].is_err());
     assert_eq!(i64::try_from(good).unwrap(), kept(&ground), "as many as were acknowledged");
-    db.write(|conn| put(conn, 100)).await.unwrap();
+    db.above(Above::Operator).write(|conn| put(conn, 100)).await.unwrap();
     assert_eq!(i64::try_from(good).unwrap() + 1, kept(&ground));
 }
 
 /// Two that take two rows in the two orders.
 async fn a_write_that_loses_to_another_runs_again_or_says_so(ground: Ground) {
     let db = open(&ground, 4);
-    db.write(|conn| put(conn, 1).and_then(|()| put(conn, 2))).await.unwrap();
+    db.above(Above::Operator).write(|conn| put(conn, 1).and_then(|()| put(conn, 2))).await.unwrap();
     let (runs, meet) = (Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(2)));
     let can_cross = ground.kind == Kind::Postgres;
 
@@ -117,16 +117,17 @@ async fn a_write_that_loses_to_another_runs_again_or_says_so(ground: Ground) {
         let (db, runs, meet) = (db.clone(), runs.clone(), meet.clone());
         let mut crosses = can_cross;
         async move {
-            db.write(move |conn| {
-                runs.fetch_add(1, Ordering::SeqCst);
-                add(conn, first)?;
-                // Each holds what the other wants: only now can both go wrong, and only the first time.
-                if std::mem::take(&mut crosses) {
-                    meet.wait();
-                }
-                add(conn, second)
-            })
-            .await
+            db.above(Above::Operator)
+                .write(move |conn| {
+                    runs.fetch_add(1, Ordering::SeqCst);
+                    add(conn, first)?;
+                    // Each holds what the other wants: only now can both go wrong, and only the first time.
+                    if std::mem::take(&mut crosses) {
+                        meet.wait();
+                    }
+                    add(conn, second)
+                })
+                .await
         }
     });
     let written = join_all(crossing).await;
@@ -139,19 +140,20 @@ async fn a_write_that_loses_to_another_runs_again_or_says_so(ground: Ground) {
 
 async fn who_waits_for_a_lock_too_long_is_told_to_come_back(ground: Ground) {
     let db = open(&ground, 4);
-    db.write(|conn| put(conn, 1)).await.unwrap();
+    db.above(Above::Operator).write(|conn| put(conn, 1)).await.unwrap();
     let mut holder = ground.connect();
     holder.begin_write().unwrap();
     diesel::sql_query("UPDATE kept SET value = 7 WHERE id = 1").execute(&mut holder).unwrap();
     let began = Instant::now();
 
     let update = "UPDATE kept SET value = 8 WHERE id = 1";
-    let waited = db.write(move |conn| Ok(diesel::sql_query(update).execute(conn)?)).await;
+    let waited =
+        db.above(Above::Operator).write(move |conn| Ok(diesel::sql_query(update).execute(conn)?)).await;
 
     assert_eq!(waited.unwrap_err().status(), 503);
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     holder.roll_back();
-    db.write(move |conn| Ok(diesel::sql_query(update).execute(conn)?)).await.unwrap();
+    db.above(Above::Operator).write(move |conn| Ok(diesel::sql_query(update).execute(conn)?)).await.unwrap();
 }
 
 async fn more_readers_than_connections_are_refused_and_never_hang(ground: Ground) {
@@ -164,14 +166,14 @@ async fn more_readers_than_connections_are_refused_and_never_hang(ground: Ground
         .map(|_| {
             tokio::spawn({
                 let db = db.clone();
-                async move { db.read(slow).await }
+                async move { db.above(Above::Operator).read(slow).await }
             })
         })
         .collect();
     tokio::time::sleep(Duration::from_millis(100)).await;
     let began = Instant::now();
 
-    let refused = join_all((0..50).map(|_| db.read(|_| Ok(())))).await;
+    let refused = join_all((0..50).map(|_| db.above(Above::Operator).read(|_| Ok(())))).await;
 
     assert!(
         refused
@@ -182,7 +184,7 @@ async fn more_readers_than_connections_are_refused_and_never_hang(ground: Ground
     for one in holding {
         one.await.unwrap().unwrap();
     }
-    db.read(|_| Ok(())).await.unwrap();
+    db.above(Above::Operator).read(|_| Ok(())).await.unwrap();
 }
 
 /// SQLite's own troubles end a transaction behind our back: a full disk, and whoever says ROLLBACK.
@@ -190,22 +192,26 @@ async fn more_readers_than_connections_are_refused_and_never_hang(ground: Ground
 fn a_full_disk_acknowledges_nothing_and_the_writer_lives_on() {
     run(Kind::Sqlite, |ground| async move {
         let db = open(&ground, 2);
-        db.write(|conn| put(conn, 1)).await.unwrap();
-        db.write(|conn| Ok(conn.batch_execute("PRAGMA max_page_count = 1")?)).await.unwrap();
+        db.above(Above::Operator).write(|conn| put(conn, 1)).await.unwrap();
+        db.above(Above::Operator)
+            .write(|conn| Ok(conn.batch_execute("PRAGMA max_page_count = 1")?))
+            .await
+            .unwrap();
 
         let large = "INSERT INTO kept (id, value) WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n \
                      WHERE i < 200000) SELECT i, i FROM n";
         let writes = (0..6).map(|id| {
             let db = db.clone();
             async move {
-                db.write(move |conn| {
-                    put(conn, id + 2)?;
-                    if id == 3 {
-                        diesel::sql_query(large).execute(conn)?;
-                    }
-                    Ok(())
-                })
-                .await
+                db.above(Above::Operator)
+                    .write(move |conn| {
+                        put(conn, id + 2)?;
+                        if id == 3 {
+                            diesel::sql_query(large).execute(conn)?;
+                        }
+                        Ok(())
+                    })
+                    .await
             }
         });
         let written = join_all(writes).await;
@@ -220,7 +226,7 @@ fn a_full_disk_acknowledges_nothing_and_the_writer_lives_on() {
             told.collect::<Vec<_>>()
         );
         assert_eq!(kept(&ground), 1 + i64::try_from(good).unwrap());
-        db.write(|conn| put(conn, 100)).await.unwrap();
+        db.above(Above::Operator).write(|conn| put(conn, 100)).await.unwrap();
     });
 }
 
@@ -231,14 +237,15 @@ fn a_transaction_ended_behind_our_back_acknowledges_nothing_and_the_writer_lives
         let writes = (0..6).map(|id| {
             let db = db.clone();
             async move {
-                db.write(move |conn| {
-                    put(conn, id)?;
-                    if id == 3 {
-                        conn.batch_execute("ROLLBACK")?;
-                    }
-                    Ok(())
-                })
-                .await
+                db.above(Above::Operator)
+                    .write(move |conn| {
+                        put(conn, id)?;
+                        if id == 3 {
+                            conn.batch_execute("ROLLBACK")?;
+                        }
+                        Ok(())
+                    })
+                    .await
             }
         });
         let written = join_all(writes).await;
@@ -247,7 +254,7 @@ fn a_transaction_ended_behind_our_back_acknowledges_nothing_and_the_writer_lives
         assert!(written[3].is_err());
         assert_eq!(kept(&ground), i64::try_from(good).unwrap());
         for id in 10..13 {
-            db.write(move |conn| put(conn, id)).await.unwrap();
+            db.above(Above::Operator).write(move |conn| put(conn, id)).await.unwrap();
         }
         assert_eq!(kept(&ground), i64::try_from(good).unwrap() + 3);
     });

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use doorward::base::Result;
 use doorward::db::schema::audit_records;
-use doorward::db::{Db, DbSettings};
+use doorward::db::{Above, Db, DbSettings};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
@@ -57,7 +57,7 @@ async fn losing(ground: &Ground, how: &str, times: usize) -> (Result<()>, usize,
     let lose = format!("DO $$ BEGIN RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '{how}'; END $$");
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = runs.clone();
-    let written = db.write(move |conn| {
+    let written = db.above(Above::Operator).write(move |conn| {
         conn.batch_execute("INSERT INTO kept (id) VALUES (1)")?;
         if counted.fetch_add(1, Ordering::SeqCst) < times {
             conn.batch_execute(&lose)?;

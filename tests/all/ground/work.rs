@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use doorward::base::{JobId, TenantId};
 use doorward::components::config::Config;
 use doorward::components::platform::Platform;
+use doorward::db::Above;
 use doorward::db::tx::Work;
 use doorward::identity::{Handler, Scope};
 use doorward::jobs::entity::Job;
@@ -87,6 +88,12 @@ impl App {
             now,
             leased_until: now + Duration::from_secs(60),
         };
-        self.running.house.db.write(move |conn| Ok(claim(conn, &asking)?)).await.unwrap()
+        self.running
+            .house
+            .db
+            .above(Above::Operator)
+            .write(move |conn| Ok(claim(conn, &asking)?))
+            .await
+            .unwrap()
     }
 }

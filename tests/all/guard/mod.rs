@@ -13,4 +13,5 @@ mod sessions;
 mod stale;
 mod tenants;
 mod tokens;
+mod wall;
 mod wire;

@@ -11,6 +11,7 @@ use crate::base::error::INVALID;
 use crate::base::{
     Email, FieldError, InvitationId, NewPassword, PlainToken, RecordId, Result, TenantId, UserId,
 };
+use crate::db::Above;
 use crate::db::tx::{Audit, Happened, Tx};
 use crate::identity::{Live, Scope, User, Who};
 use crate::permissions::entity::Role;
@@ -107,7 +108,7 @@ pub async fn accept_invitation(scope: &Scope, given: Acceptance) -> Result<Tenan
     let email = Email::parse(&proof.address).map_err(|_| INVALID_INVITATION.because("address"))?;
     if let Who::Session(live) = &scope.who {
         let (live, token) = (live.clone(), given.token);
-        let linked = scope.write(move |tx| link(tx, &live, &token, &email));
+        let linked = scope.write_above(Above::Proof, move |tx| link(tx, &live, &token, &email));
         return linked.await?.ok_or_else(|| INVALID_INVITATION.because("proof"));
     }
     let tenant = scope.tenant()?.clone();
@@ -136,7 +137,8 @@ pub async fn accept_invitation(scope: &Scope, given: Acceptance) -> Result<Tenan
 #[instrument(name = "account.at_its_tenant", skip_all)]
 pub async fn at_its_tenant(scope: &Scope, token: &PlainToken) -> Result<(Scope, Proof)> {
     let (token, now) = (token.hash(), scope.now());
-    let proof = scope.read(move |conn| Ok(Proof::peek(conn, Purpose::Invitation, &token, now)?)).await?;
+    let above = scope.house.db.above(Above::Proof);
+    let proof = above.read(move |conn| Ok(Proof::peek(conn, Purpose::Invitation, &token, now)?)).await?;
     let proof = proof.ok_or_else(|| INVALID_INVITATION.because("proof"))?;
     if !matches!(scope.who, Who::Session(_)) {
         let at_host = scope.house.tenant_at(&scope.incoming.host).await?;
