@@ -38,6 +38,11 @@ pub struct Incoming {
     pub params: BTreeMap<String, String>,
 }
 
+const CLIENT: HeaderName = HeaderName::from_static("doorward-client");
+const TENANT_ORIGIN: HeaderName = HeaderName::from_static("x-tenant-origin");
+const OLD_TENANT_ORIGIN: HeaderName = HeaderName::from_static("x-lpc-tenant-origin");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// What only a proxy writes.
 const PROXIED: [HeaderName; 5] = [
@@ -54,7 +59,6 @@ const USER_AGENT: usize = 256;
 impl Incoming {
     pub fn read(request: &HttpRequest, id: RequestId, proxies: &Proxies) -> Result<Self> {
         let text = |name: &HeaderName| single(request, name);
-        let named = |name: &'static str| single(request, &HeaderName::from_static(name));
         Ok(Self {
             request: id,
             method: request.method().to_string(),
@@ -62,17 +66,17 @@ impl Incoming {
             address: address_of(request, proxies),
             host: host_of(request),
             origin: text(&header::ORIGIN)?,
-            client: named("doorward-client")?,
-            tenant_origin: named("x-tenant-origin")?.or(named("x-lpc-tenant-origin")?),
+            client: text(&CLIENT)?,
+            tenant_origin: text(&TENANT_ORIGIN)?.or(text(&OLD_TENANT_ORIGIN)?),
             authorization: text(&header::AUTHORIZATION)?,
             cookies: cookies(request),
             user_agent: text(&header::USER_AGENT)?.map(|agent| agent.chars().take(USER_AGENT).collect()),
             accept: text(&header::ACCEPT)?,
             accept_language: text(&header::ACCEPT_LANGUAGE)?,
-            idempotency_key: named("idempotency-key")?,
+            idempotency_key: text(&IDEMPOTENCY_KEY)?,
             content_type: text(&header::CONTENT_TYPE)?,
             if_none_match: text(&header::IF_NONE_MATCH)?,
-            sec_fetch_site: named("sec-fetch-site")?,
+            sec_fetch_site: text(&SEC_FETCH_SITE)?,
             forwarded: PROXIED.iter().any(|name| request.headers().contains_key(name)),
             by_proxy: proxies.trusts(peer_of(request).to_canonical()),
             query: query(request)?,

@@ -7,6 +7,7 @@ pub mod gather;
 pub mod hearing;
 pub mod house;
 pub mod job;
+mod meters;
 pub mod pending;
 pub mod route;
 pub mod scope;

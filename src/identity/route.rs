@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::meters::Meters;
 use super::scope::Scope;
 use crate::base::error::{INVALID, Refusal};
 use crate::base::{Error, FieldError, Result};
@@ -76,6 +77,7 @@ pub struct Route {
     pub standard: bool,
     pub input: Shape,
     pub output: Shape,
+    pub(super) meters: Arc<Meters>,
     run: Run,
 }
 
@@ -115,6 +117,7 @@ impl Route {
             standard: false,
             input: |generator| Some(generator.subschema_for::<I>()),
             output: O::schema,
+            meters: Arc::default(),
             run,
         }
     }

@@ -96,7 +96,9 @@ async fn serve(house: House, route: Arc<Route>, request: HttpRequest, payload: P
     let id = RequestId::new();
     let telling = Telling::begin(&house, &route, id);
     let mut known = Known::nothing(telling.span.clone());
-    let carried = in_time(&route, carry_out(&house, &route, (&request, id), payload, &mut known));
+    // Boxed once: what wraps it moves a pointer, and not the kilobytes of everything that a route may do.
+    let carried = Box::pin(carry_out(&house, &route, (&request, id), payload, &mut known));
+    let carried = in_time(&route, carried);
     let carried = AssertUnwindSafe(carried);
     let (outcome, whole) = match carried.catch_unwind().instrument(telling.span.clone()).await {
         Ok(outcome) => (outcome, true),

@@ -1,14 +1,16 @@
 //! What is told of each request: a span for the recorder, a line in the log, numbers, and a record if it was refused.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::HttpRequest;
-use tracing::Span;
-use tracing::field::{Empty, display};
+use tracing::field::Empty;
+use tracing::{Span, record_all};
 
 use super::denials::{self, Denied};
 use super::gate;
 use super::house::House;
+use super::meters::Meters;
 use super::route::Route;
 use super::scope::Scope;
 use crate::base::{Error, RequestId, TenantId};
@@ -34,10 +36,9 @@ impl Known {
     }
 
     pub fn learn(&mut self, scope: &Scope) {
-        self.is_at(scope.tenant.as_ref().map(|tenant| tenant.id));
-        if let Some(actor) = scope.actor().id {
-            self.span.record("actor", display(actor));
-        }
+        let tenant = scope.tenant.as_ref().map(|tenant| tenant.id.0.as_u128());
+        let actor = scope.actor().id.map(|actor| actor.as_u128());
+        record_all!(self.span, tenant, actor);
         self.scope = Some(scope.clone());
     }
 
@@ -48,7 +49,7 @@ impl Known {
 
     fn is_at(&self, tenant: Option<TenantId>) {
         if let Some(tenant) = tenant {
-            self.span.record("tenant", display(tenant));
+            self.span.record("tenant", tenant.0.as_u128());
         }
     }
 }
@@ -59,13 +60,15 @@ pub struct Telling {
     house: House,
     began: Instant,
     event: &'static str,
+    meters: Arc<Meters>,
     /// A tool of development asks every few seconds.
     quiet: bool,
 }
 
 impl Telling {
     pub fn begin(house: &House, route: &Route, id: RequestId) -> Self {
-        Self::named(house, (route.method.word(), route.path, route.name), id)
+        let meters = route.meters.clone();
+        Self { meters, ..Self::named(house, (route.method.word(), route.path, route.name), id) }
     }
 
     /// A request that no route takes. Its path is not told: it may hold anything.
@@ -84,13 +87,24 @@ impl Telling {
         (method, path, event): (&'static str, &'static str, &'static str),
         id: RequestId,
     ) -> Self {
-        // An error's level, so that no filter of the log takes the request away from the lines inside it.
+        // An error's level, so that no filter of the log takes the request away from the lines inside it. Ids go as
+        // numbers: each layer would write them out for itself.
         let span = tracing::error_span!(
-            "request", request = %id, method, route = path, event,
-            tenant = Empty, actor = Empty, outcome = Empty, status = Empty, key = Empty, reason = Empty,
+            "request",
+            request = id.0.as_u128(),
+            method,
+            route = path,
+            event,
+            tenant = Empty,
+            actor = Empty,
+            outcome = Empty,
+            status = Empty,
+            key = Empty,
+            reason = Empty,
             address = Empty,
         );
-        Self { span, house: house.clone(), began: Instant::now(), event, quiet: path.starts_with("/_dev") }
+        let (house, began, meters) = (house.clone(), Instant::now(), Arc::default());
+        Self { span, house, began, event, meters, quiet: path.starts_with("/_dev") }
     }
 
     pub fn end(&self, status: u16, error: Option<&Error>) {
@@ -99,7 +113,7 @@ impl Telling {
             (_, Some(_)) => "refused",
             _ => "ok",
         };
-        self.span.record("outcome", outcome).record("status", status);
+        record_all!(self.span, outcome, status);
         if let Some(error) = error {
             self.span.record("key", error.key());
             metrics::counter!(names::REFUSALS, "key" => error.key()).increment(1);
@@ -115,8 +129,7 @@ impl Telling {
             (false, Alike::Summed(count)) => tracing::info!(millis, count, "answered"),
             (false, Alike::Unsaid) => {}
         });
-        metrics::counter!(names::REQUESTS, "event" => self.event, "status" => class(status)).increment(1);
-        metrics::histogram!(names::REQUEST_SECONDS, "event" => self.event).record(took);
+        self.meters.count(self.event, status, took);
     }
 }
 
@@ -206,13 +219,4 @@ async fn stranger(house: &House, incoming: &Incoming) -> Cause {
 
 fn reason(error: &Error) -> Option<&'static str> {
     if let Error::Refused(refused) = error { refused.reason } else { None }
-}
-
-fn class(status: u16) -> &'static str {
-    match status {
-        ..300 => "2xx",
-        300..400 => "3xx",
-        400..500 => "4xx",
-        _ => "5xx",
-    }
 }

@@ -10,6 +10,8 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::text;
 use super::unseen::quoted;
+use uuid::Uuid;
+
 use crate::base::Timestamp;
 use crate::components::clock::Clock;
 use crate::components::recorder::is_root;
@@ -43,6 +45,7 @@ pub enum Fact {
     Number(f64),
     Whole(i64),
     Truth(bool),
+    Id(Uuid),
 }
 
 /// What a root's fields say, for every line that is written inside it.
@@ -146,7 +149,8 @@ impl Facts {
 }
 
 fn place(name: &str) -> Option<usize> {
-    ORDER.iter().position(|known| *known == name)
+    // Most differ in their length already.
+    ORDER.iter().position(|known| known.len() == name.len() && *known == name)
 }
 
 fn named(field: &Field) -> &'static str {
@@ -168,6 +172,11 @@ impl Visit for Facts {
 
     fn record_u64(&mut self, field: &Field, value: u64) {
         self.put(named(field), Fact::Whole(i64::try_from(value).unwrap_or(i64::MAX)));
+    }
+
+    /// A number that wide is an id of ours.
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        self.put(named(field), Fact::Id(Uuid::from_u128(value)));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
@@ -214,6 +223,7 @@ fn json(line: &Line<'_>) -> String {
             Fact::Number(_) => out.push_str("null"),
             Fact::Whole(number) => _ = write!(out, "{number}"),
             Fact::Truth(truth) => _ = write!(out, "{truth}"),
+            Fact::Id(id) => _ = write!(out, "\"{id}\""),
         }
     }
     out.push('}');

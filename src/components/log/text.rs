@@ -73,6 +73,7 @@ fn shown_as(fact: &Fact) -> String {
         Fact::Number(number) => out = number.to_string(),
         Fact::Whole(number) => out = number.to_string(),
         Fact::Truth(truth) => out = truth.to_string(),
+        Fact::Id(id) => out = id.to_string(),
     }
     out
 }
