@@ -13,9 +13,11 @@ RUN apt-get update \
     && useradd --system --uid 10001 --home-dir /var/lib/doorward --create-home doorward
 COPY --from=build /build/target/release/doorward /usr/local/bin/doorward
 COPY LICENSE-MIT LICENSE-APACHE /usr/share/doc/doorward/
+# Inside, nobody else answers: whoever runs the container says to whom it is shown.
+ENV DOORWARD_ENV=production DOORWARD_SERVER__LISTEN=0.0.0.0:3000 DOORWARD_SERVER__METRICS_LISTEN=0.0.0.0:3001
 USER doorward
 WORKDIR /var/lib/doorward
-EXPOSE 3000
+EXPOSE 3000 3001
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["doorward", "health"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["doorward"]

@@ -23,6 +23,8 @@ pub const WAIT_SECONDS: &str = "doorward_database_wait_seconds";
 const TRIES: u32 = 4;
 /// Whoever tries again at once takes a row before the one who waited for it has woken, and both lose once more.
 const PAUSE: Duration = Duration::from_millis(20);
+/// Idle connections that are passed over for one that stands nearer.
+const PASSED: usize = 3;
 
 #[derive(Debug, Clone)]
 pub struct DbSettings {
@@ -190,7 +192,7 @@ fn on_living<T>(
     mut run: impl FnMut(&mut DbConn) -> Result<T, Lost>,
 ) -> Result<T> {
     for _ in 0..=pool.max_size() {
-        let mut conn = pool.get().map_err(|_| BUSY.retry_after(1))?;
+        let mut conn = nearest(pool, reach)?;
         metrics::histogram!(WAIT_SECONDS).record(since.elapsed());
         // Apart from the wait for a connection.
         let ran = debug_span!("run").in_scope(|| conn.go(reach).and_then(|()| run(&mut conn.conn)));
@@ -201,6 +203,17 @@ fn on_living<T>(
         }
     }
     Err(BUSY.retry_after(1))
+}
+
+/// One that stands where the work is, if there is one among the next: to go elsewhere is a round trip.
+fn nearest(pool: &r2d2::Pool<Manager>, reach: Reach) -> Result<r2d2::PooledConnection<Manager>> {
+    let mut conn = pool.get().map_err(|_| BUSY.retry_after(1))?;
+    let mut passed = Vec::new();
+    while !conn.place.is_at(reach) && passed.len() < PASSED {
+        let Some(next) = pool.try_get() else { break };
+        passed.push(std::mem::replace(&mut conn, next));
+    }
+    Ok(conn)
 }
 
 /// Why something came to nothing.

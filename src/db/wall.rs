@@ -99,16 +99,24 @@ impl Place {
         Ok(Self::Nowhere)
     }
 
-    /// Takes the connection to where the work may see what it must, and no more.
-    pub(super) fn go(&mut self, conn: &mut DbConn, reach: Reach) -> QueryResult<()> {
-        let there = match reach {
-            _ if *self == Self::Open => return Ok(()),
+    /// Whether work that sees so far may begin at once.
+    pub(super) fn is_at(self, reach: Reach) -> bool {
+        self == Self::Open || self == Self::of(reach)
+    }
+
+    fn of(reach: Reach) -> Self {
+        match reach {
             Reach::Tenant(tenant) => Self::Tenant(tenant),
             Reach::Above(_) => Self::Above,
-        };
-        if *self == there {
+        }
+    }
+
+    /// Takes the connection to where the work may see what it must, and no more.
+    pub(super) fn go(&mut self, conn: &mut DbConn, reach: Reach) -> QueryResult<()> {
+        if self.is_at(reach) {
             return Ok(());
         }
+        let there = Self::of(reach);
         // Should it fail half way, nobody knows where it stands: the next one sets everything.
         *self = Self::Nowhere;
         match there {

@@ -120,7 +120,7 @@ pub fn rotate(tx: &mut Tx, house: &House, client: &Client, asked: &Asked) -> Res
 }
 
 fn advance(tx: &mut Tx, session: &Session, key: Option<&HashedToken>) -> Result<Rotation> {
-    if let Some(after) = entity::rotate(tx.conn, session, key, tx.now)? {
+    if let Some(after) = entity::rotate(tx.conn, &[(session, key)], tx.now)?.pop() {
         return Ok(Rotation::Given(Box::new(after)));
     }
     // Whoever lost the race came within a moment of the winner: the same successor.

@@ -1,9 +1,10 @@
 //! A server's disk that fails, fills up or loses power, without root: `disk.c`, compiled once and preloaded.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::Mutex;
 
 use doorward::db::DbConn;
 use doorward::db::copy::copy_into;
@@ -30,7 +31,8 @@ impl Disk {
         fs::copy(folder.join("doorward.db"), shadow.join("doorward.db")).unwrap();
         let folders = [("DISK_FOLDER", disk.path("disk")), ("DISK_SHADOW", disk.path("shadow"))];
         let told = |(name, path): (&'static str, PathBuf)| (name, path.display().to_string());
-        let url = [("DATABASE_URL", disk.ground().url()), ("LD_PRELOAD", library().display().to_string())];
+        let url =
+            [("DATABASE_URL", disk.ground().url()), ("LD_PRELOAD", library("disk").display().to_string())];
         let count = ("DISK_COUNT", disk.path("count").display().to_string());
         let full = ("DISK_FULL", disk.path("full").display().to_string());
         let variables = folders.map(told).into_iter().chain(url).chain([count, full]).collect();
@@ -84,19 +86,22 @@ pub fn copy(ground: &Ground, folder: &Path) {
     drop(DbConn::open(&at(folder)).unwrap());
 }
 
-/// By the compiler's driver that Rust links with.
-pub fn library() -> &'static Path {
-    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/all/faults/disk.c");
-        let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let half = TempDir::with_prefix_in("disk-", cache).unwrap();
-        let (made, kept) = (half.path().join("disk.so"), cache.join("disk.so"));
-        let mut cc = Command::new("cc");
-        cc.args(["-shared", "-fPIC", "-O1", "-Wall", "-o"]).arg(&made).arg(source).arg("-ldl");
-        let done = cc.output().unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        fs::rename(made, &kept).unwrap();
-        kept
-    })
+/// One of the files beside this one, made by the compiler's driver that Rust links with.
+pub fn library(name: &'static str) -> PathBuf {
+    static MADE: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap();
+    made.entry(name).or_insert_with(|| compile(name)).clone()
+}
+
+fn compile(name: &str) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/all/faults/{name}.c"));
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let half = TempDir::with_prefix_in("disk-", cache).unwrap();
+    let (made, kept) = (half.path().join("made.so"), cache.join(format!("{name}.so")));
+    let mut cc = Command::new("cc");
+    cc.args(["-shared", "-fPIC", "-O1", "-Wall", "-o"]).arg(&made).arg(source).arg("-ldl");
+    let done = cc.output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    fs::rename(made, &kept).unwrap();
+    kept
 }

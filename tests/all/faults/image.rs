@@ -127,7 +127,7 @@ async fn found_out(ground: Ground) {
     let Some(image) = laid(&ground) else {
         return println!("SKIPPED: this user may not mount an image, or mkfs.ext4 is not here");
     };
-    let (folder, library) = (image.folder().display().to_string(), library().display().to_string());
+    let (folder, library) = (image.folder().display().to_string(), library("disk").display().to_string());
     let lies = [("LD_PRELOAD", library.as_str()), ("DISK_FOLDER", &folder), ("DISK_LIES", "all")];
 
     let (done, left) = cut(&image, (&door, &mut callers), (&mut chance, "unsynced"), &lies).await;

@@ -4,6 +4,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use doorward::base::Timestamp;
 use doorward::db::migrate;
+use doorward::db::migrate::TEXTS;
 use doorward::db::schema::installation;
 
 use crate::ground::{Ground, Kind, on_both};
@@ -64,4 +65,22 @@ async fn six_at_once_migrate_an_empty_database_once(ground: Ground) {
     assert_eq!(migrated.iter().filter(|one| !one.applied.is_empty()).count(), 1);
     let mut conn = doorward::db::DbConn::open(&url).unwrap();
     assert_eq!(installation::table.count().get_result::<i64>(&mut conn).unwrap(), 1);
+}
+
+/// The version before goes on serving while the new one migrates, and until its last copy has been stopped: it must find
+/// all that it reads, and what it writes must be taken.
+#[test]
+fn a_migration_takes_nothing_away_from_the_version_that_still_serves() {
+    for (name, postgres, sqlite) in &TEXTS[1..] {
+        for statement in [postgres, sqlite].iter().flat_map(|text| text.split(';')) {
+            let words = statement.split_whitespace().map(str::to_uppercase).collect::<Vec<_>>().join(" ");
+            let taken = ["DROP TABLE", "DROP COLUMN", " RENAME ", " ALTER COLUMN "];
+            assert!(!taken.iter().any(|word| words.contains(word)), "{name} takes away:{statement}");
+            let demands = words.contains("ADD COLUMN") && words.contains("NOT NULL");
+            assert!(
+                !demands || words.contains("DEFAULT"),
+                "{name} demands what the version before does not write"
+            );
+        }
+    }
 }

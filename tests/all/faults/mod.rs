@@ -18,10 +18,13 @@ mod proxy;
 mod races;
 mod recovery;
 mod restart;
+mod run_stage;
 mod samples;
 mod slow_database;
 mod syncs;
 mod timing;
+mod two_nodes;
+mod upgrades;
 
 /// Of each long form: about two minutes on a small machine, unless told otherwise.
 pub fn rounds() -> u64 {

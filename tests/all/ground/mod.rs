@@ -14,6 +14,7 @@ pub mod people;
 mod postgres;
 pub mod recovering;
 pub mod restartable;
+pub mod rows;
 pub mod smtp;
 mod smtp_talk;
 mod sound;

@@ -11,44 +11,12 @@ use doorward::db::{Above, DbConn, Reach, migrate, wall};
 use futures_util::future::join_all;
 
 use crate::ground::app::{App, Door};
-use crate::ground::{Ground, Kind, on_both, run};
+use crate::ground::{Ground, Kind, on_both, rows, run};
 
 on_both!(
     ten_5_a_query_that_forgets_its_tenant_finds_that_tenant_alone_on_postgresql,
     ten_5_fifty_at_once_on_shared_connections_see_each_their_own,
 );
-
-/// A row in every table for each of two tenants, whatever the columns are.
-const FILL: &str = "
-SET session_replication_role = replica;
-DO $$
-DECLARE
-    place record;
-    one record;
-    names text;
-    words text;
-BEGIN
-    FOR place IN SELECT c.oid, c.relname FROM pg_class c WHERE c.relkind = 'r'
-        AND c.relnamespace = current_schema()::regnamespace AND c.relname NOT IN (
-        '__diesel_schema_migrations', 'migration_checksums', 'installation') LOOP
-        FOR one IN SELECT * FROM (VALUES ('A', 'PA'), ('B', 'PB')) AS both_of(tenant, person) LOOP
-            SELECT string_agg(quote_ident(attname), ', '), string_agg(CASE
-                WHEN attname = 'tenant_id' OR (attname = 'id' AND place.relname = 'tenants') THEN quote_literal(one.tenant)
-                WHEN attname = 'user_id' OR (attname = 'id' AND place.relname = 'users') THEN quote_literal(one.person)
-                WHEN typname = 'uuid' THEN 'gen_random_uuid()'
-                WHEN typname = 'text' THEN 'gen_random_uuid()::text'
-                WHEN typname = 'jsonb' THEN '''{}'''
-                WHEN typname = 'bytea' THEN 'decode(md5(random()::text), ''hex'')'
-                WHEN typname = 'bool' THEN 'false'
-                WHEN typname = 'timestamptz' THEN 'now()'
-                ELSE '1' END, ', ')
-            INTO names, words FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
-            WHERE attrelid = place.oid AND attnum > 0 AND NOT attisdropped AND attidentity = '';
-            EXECUTE format('INSERT INTO %I (%s) VALUES (%s)', place.relname, names, words);
-        END LOOP;
-    END LOOP;
-END $$;
-SET session_replication_role = origin;";
 
 #[derive(QueryableByName)]
 struct Named {
@@ -74,11 +42,8 @@ impl Town {
     fn fill(ground: &Ground) -> Self {
         let mut conn = ground.connect();
         let (a, b) = ((TenantId::new(), UserId::new()), (TenantId::new(), UserId::new()));
-        let fill = [("'A'", a.0.0), ("'PA'", a.1.0), ("'B'", b.0.0), ("'PB'", b.1.0)];
-        let fill = fill
-            .iter()
-            .fold(FILL.to_owned(), |text, (mark, id)| text.replace(mark, &format!("'{}'", id.hyphenated())));
-        conn.batch_execute(&fill).unwrap();
+        rows::fill(&mut conn, a.0, a.1);
+        rows::fill(&mut conn, b.0, b.1);
         let named = |conn: &mut DbConn, query: &str| -> Vec<String> {
             let rows: Vec<Named> = diesel::sql_query(query).load(conn).unwrap();
             rows.into_iter().map(|row| row.name).collect()
@@ -179,13 +144,9 @@ fn ten_5_within_a_tenant_nothing_of_another_is_seen_or_changed() {
 
 /// What was laid out for looking at is no sound town.
 fn forget(town: &mut Town) {
-    let tables: Vec<&str> = town
-        .tables
-        .keys()
-        .map(String::as_str)
-        .filter(|name| !name.contains("migration") && *name != "installation")
-        .collect();
-    let clear = format!("RESET ROLE; TRUNCATE {} CASCADE", tables.join(", "));
+    town.conn.batch_execute("RESET ROLE").unwrap();
+    let tables = rows::tables(&mut town.conn);
+    let clear = format!("TRUNCATE {} CASCADE", tables.join(", "));
     town.conn.batch_execute(&clear).unwrap();
 }
 
