@@ -2,6 +2,7 @@
 //! the time of an answer tells.
 
 mod caller;
+mod clock;
 mod disk;
 mod full;
 mod guesses;
@@ -22,6 +23,7 @@ mod samples;
 mod slow_database;
 mod syncs;
 mod timing;
+mod wall;
 
 /// Of each long form: about two minutes on a small machine, unless told otherwise.
 pub fn rounds() -> u64 {
