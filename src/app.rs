@@ -32,6 +32,7 @@ use crate::identity::house::{House, Lent};
 use crate::identity::{Handler, Route, route, serve};
 use crate::jobs::worker::Worker;
 use crate::management::entity::{canary, set_canary};
+use crate::management::set_back::Timekeeper;
 use crate::sessions::flush::Flush;
 use books::{Books, Open};
 
@@ -98,6 +99,7 @@ fn builder(given: &Given) -> Builder {
         .required(Shared)
         .required(Books::default())
         .required(Listener::default())
+        .required(Timekeeper::default())
         .optional(metrics::Listener::at(given.config.server.metrics_listen));
     if given.config.roles.work {
         builder = builder.required(Worker::new(handlers()));
@@ -217,7 +219,7 @@ impl Component for Shared {
         one_master_key(&db, &given.vault).await?;
         let now = given.clock.clone();
         let (clock, classes): (limiter::Clock, _) =
-            (Arc::new(move || now.now()), limits::classes(&given.config));
+            (Arc::new(move || now.steady()), limits::classes(&given.config));
         // A server of its own file has nobody to tell.
         let has_others = is_postgres(given.config.database.url.expose_secret());
         let limiter = if has_others { Limiter::shared(clock, classes) } else { Limiter::new(clock, classes) };

@@ -101,16 +101,19 @@ pub async fn read(house: &House, kind: Kind, token: &str) -> Result<Arc<Verified
     if key.tenant != verified.claims.tenant {
         return Err(INVALID_TOKEN.because("keyOfAnotherTenant"));
     }
-    within(&verified.claims, now)?;
+    within(house, &verified.claims, now)?;
     Ok(verified)
 }
 
-fn within(claims: &Claims, now: Timestamp) -> Result<()> {
-    if now.seconds() >= claims.exp.saturating_add(LEEWAY_SECONDS) {
+fn within(house: &House, claims: &Claims, now: Timestamp) -> Result<()> {
+    let ended = now.seconds() >= claims.exp.saturating_add(LEEWAY_SECONDS);
+    if ended || house.clock.has_outlived(claims.iat, claims.exp) {
         return Err(EXPIRED_TOKEN.error());
     }
     if claims.iat.max(claims.nbf) > now.seconds().saturating_add(LEEWAY_SECONDS) {
-        return Err(INVALID_TOKEN.because("issuedInTheFuture"));
+        // Whoever got it before the clock was set back is to refresh it, not to log in again.
+        let was_now = house.clock.has_been(claims.iat);
+        return Err(if was_now { EXPIRED_TOKEN.error() } else { INVALID_TOKEN.because("issuedInTheFuture") });
     }
     if claims.iat < 0 || claims.nbf < 0 || claims.exp <= claims.iat {
         return Err(INVALID_TOKEN.because("times"));

@@ -6,6 +6,7 @@ pub mod entity;
 pub mod events;
 pub mod keys;
 pub mod plan;
+pub mod set_back;
 pub mod steps;
 
 use crate::identity::Handler;

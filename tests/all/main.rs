@@ -26,6 +26,7 @@ mod operations;
 mod password;
 mod recipes;
 mod refresh;
+mod set_back;
 mod switch;
 mod telling;
 mod tokens;

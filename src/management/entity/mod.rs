@@ -2,6 +2,7 @@
 
 pub mod copies;
 pub mod rules;
+pub mod set_back;
 pub mod turns;
 
 use diesel::prelude::*;

@@ -2,6 +2,7 @@
 //! the time of an answer tells.
 
 mod caller;
+mod clock;
 mod disk;
 mod full;
 mod guesses;
@@ -25,6 +26,7 @@ mod syncs;
 mod timing;
 mod two_nodes;
 mod upgrades;
+mod wall;
 
 /// Of each long form: about two minutes on a small machine, unless told otherwise.
 pub fn rounds() -> u64 {
