@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -15,6 +16,9 @@ use crate::db::{Above, Db, DbConn, WAIT};
 
 /// Runs under way at once. With more of them each gathers less.
 const RUNNING: usize = 4;
+/// Who has waited so long goes by themselves, and takes along who waits too: where the database is far, runs cost nothing
+/// but time, and gathering is for those that cost work.
+const SOON: Duration = Duration::from_millis(50);
 /// Questions of one run.
 const TOGETHER: usize = 64;
 
@@ -58,9 +62,13 @@ where
     {
         let (answer, mut answered) = oneshot::channel();
         let is_taken = Arc::<AtomicBool>::default();
+        // On its own: a caller who goes away takes nobody else's answer with them.
         if let Some(runner) = self.join(Asked { key, question, answer, is_taken: is_taken.clone() }) {
-            // On its own: a caller who goes away takes nobody else's answer with them.
             tokio::spawn(runner.answer_all(run));
+        } else if let Ok(answered) = tokio::time::timeout(SOON, &mut answered).await {
+            return answered.unwrap_or_else(|_| Err(BUSY.retry_after(1)));
+        } else if !is_taken.load(Ordering::SeqCst) {
+            tokio::spawn(self.another().answer_all(run));
         }
         let answered = match tokio::time::timeout(WAIT, &mut answered).await {
             Ok(answered) => answered,
@@ -73,10 +81,14 @@ where
     fn join(&self, asked: Asked<K, Q, A>) -> Option<Runner<K, Q, A>> {
         let mut waiting = lock(&self.0);
         waiting.asked.push(asked);
-        (waiting.running < RUNNING).then(|| {
-            waiting.running += 1;
-            Runner { waiting: self.0.clone(), is_counted: true }
-        })
+        let may_run = waiting.running < RUNNING;
+        drop(waiting);
+        may_run.then(|| self.another())
+    }
+
+    fn another(&self) -> Runner<K, Q, A> {
+        lock(&self.0).running += 1;
+        Runner { waiting: self.0.clone(), is_counted: true }
     }
 }
 

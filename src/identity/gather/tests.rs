@@ -89,3 +89,26 @@ async fn a_caller_who_goes_away_takes_nobodys_answer_with_them() {
 
     assert_eq!(stays.await.unwrap().unwrap(), Some(4));
 }
+
+#[tokio::test]
+async fn who_waits_too_long_for_runs_that_are_far_away_goes_by_themselves() {
+    let gather: &'static Doubling = Box::leak(Box::default());
+    let gate: &'static Semaphore = Box::leak(Box::new(Semaphore::new(0)));
+    let far = move |questions| async move {
+        let _permit = gate.acquire().await;
+        doubled(questions, leaked()).await
+    };
+    let mut away = Vec::new();
+    for _ in 0..RUNNING {
+        away.push(tokio::spawn(gather.ask(2, 2, far)));
+        tokio::task::yield_now().await;
+    }
+
+    let answer = gather.ask(8, 8, |questions| doubled(questions, leaked())).await;
+
+    assert_eq!(answer.unwrap(), Some(16));
+    gate.add_permits(64);
+    for one in away {
+        assert_eq!(one.await.unwrap().unwrap(), Some(4));
+    }
+}
