@@ -1,17 +1,19 @@
 //! Keeps the books: writes refusals down second by second, and takes the samples that no event counts.
 
+use std::time::{Duration, Instant};
+
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::entity;
 use crate::base::Result;
-use crate::components::metrics::names;
+use crate::components::metrics::{names, pause_after};
 use crate::db::Above;
 use crate::identity::House;
 use crate::identity::denials::BEAT;
 
-/// Beats between two counts of live sessions, which read an index from end to end.
-const RARELY: u32 = 60;
+/// Between two counts of live sessions, each of which reads them all.
+const RARELY: Duration = Duration::from_secs(60);
 
 pub struct Keeper {
     house: House,
@@ -42,15 +44,18 @@ impl Keeper {
 async fn keep(house: House) {
     let mut beat = interval(BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    for count in 0_u32.. {
+    let mut next = Instant::now();
+    loop {
         beat.tick().await;
         let now = house.clock.now();
         if let Err(error) = house.denials.write_down(&house.db, now, false).await {
             tracing::warn!(%error, "refusals could not be written down; they wait");
         }
         metrics::gauge!(names::RECORDER_BYTES).set(as_float(house.recorder.bytes() as u64));
-        if count % RARELY == 0 {
+        let began = Instant::now();
+        if began >= next {
             sample(&house).await;
+            next = began + pause_after(began.elapsed(), RARELY);
         }
     }
 }

@@ -35,13 +35,16 @@ pub enum Step {
     Taken,
 }
 
-/// Tenants that have signed anything, in the order of their ids.
-pub fn tenants(conn: &mut DbConn) -> QueryResult<Vec<TenantId>> {
-    signing_keys::table
-        .filter(signing_keys::state.eq(KeyState::Active))
-        .order(signing_keys::tenant_id)
-        .select(signing_keys::tenant_id)
-        .load(conn)
+impl Turn {
+    /// Keys that began to sign by then are due, or will be when the next one has been shown for long enough.
+    pub fn ageing(&self, now: Timestamp) -> Timestamp {
+        now + self.shown - self.active
+    }
+}
+
+/// Keys that died before then are deleted.
+pub fn forgotten(now: Timestamp) -> Timestamp {
+    now - REMEMBERED
 }
 
 /// One step of one tenant, as far as it is due. `used` says whether the active key signed anything of late.
@@ -50,9 +53,10 @@ pub fn rotate(tx: &mut Tx, keys: &Keys, tenant: TenantId, turn: (Turn, bool)) ->
     tx.lock("keys", tenant)?;
     forget_dead(tx.conn, tenant, tx.now)?;
     let Some(active) = SigningKey::active(tx.conn, tenant)? else { return Ok(Step::Nothing) };
-    let due = active.activated_at.unwrap_or(active.created_at) + turn.active;
+    let active_since = active.activated_at.unwrap_or(active.created_at);
+    let due = active_since + turn.active;
     match SigningKey::in_state(tx.conn, tenant, KeyState::Next)? {
-        None if used && tx.now + turn.shown >= due => {
+        None if used && active_since <= turn.ageing(tx.now) => {
             show(tx, keys, tenant)?;
             Ok(Step::Shown)
         }
@@ -100,6 +104,6 @@ fn activate(tx: &mut Tx, next: &SigningKey) -> Result<()> {
 fn forget_dead(conn: &mut DbConn, tenant: TenantId, now: Timestamp) -> QueryResult<usize> {
     use signing_keys as k;
     diesel::delete(k::table.filter(k::tenant_id.eq(tenant)))
-        .filter(k::dies_at.is_not_null().and(k::dies_at.assume_not_null().lt(now - REMEMBERED)))
+        .filter(k::dies_at.is_not_null().and(k::dies_at.assume_not_null().lt(forgotten(now))))
         .execute(conn)
 }

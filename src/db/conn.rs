@@ -37,9 +37,14 @@ pub fn is_postgres(url: &str) -> bool {
 impl DbConn {
     /// By scheme, so that the error is that of the database that was meant.
     pub fn open(url: &str) -> ConnectionResult<Self> {
+        Self::open_saying(url, "")
+    }
+
+    /// The same, and on PostgreSQL something more in the first words: each further one is a round trip.
+    pub(super) fn open_saying(url: &str, also: &str) -> ConnectionResult<Self> {
         if is_postgres(url) {
             let mut conn = PgConnection::establish(&wire::bounded(url))?;
-            conn.batch_execute(&[SETTINGS, ENGLISH].concat())
+            conn.batch_execute(&[SETTINGS, ENGLISH, also].concat())
                 .map_err(ConnectionError::CouldntSetupConfiguration)?;
             return Ok(Self::Pg(conn));
         }

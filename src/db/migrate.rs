@@ -242,8 +242,12 @@ macro_rules! texts {
 }
 
 /// Each new migration is named here too; `tests` refuse one that is not.
-pub const TEXTS: &[(&str, &str, &str)] =
-    texts!["00000000000001_init", "00000000000002_backups", "00000000000003_second_wall"];
+pub const TEXTS: &[(&str, &str, &str)] = texts![
+    "00000000000001_init",
+    "00000000000002_backups",
+    "00000000000003_second_wall",
+    "00000000000004_growth"
+];
 
 fn belong_to(conn: &mut DbConn, environment: &str, now: Timestamp) -> Result<()> {
     use super::schema::installation::dsl;

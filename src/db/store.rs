@@ -1,6 +1,6 @@
 //! The database handle: bounded access to connections, reads beside each other, writes that are durable when they answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use diesel::r2d2::{self, ManageConnection, R2D2Connection};
@@ -10,7 +10,7 @@ use tracing::{Instrument, Span, debug_span};
 
 use super::conn::{DbConn, is_postgres};
 use super::reach::{Above, Reach};
-use super::wall::Place;
+use super::wall::{self, Place};
 use super::writer::Writer;
 use crate::base::error::{BUSY, STORAGE_FULL, UNDECIDED};
 use crate::base::{Error, Result, TenantId};
@@ -48,7 +48,12 @@ enum Writes {
     OneThread(Writer),
 }
 
-struct Manager(String);
+struct Manager {
+    url: String,
+    /// Whether the first connection found a wall to stand behind: the others need not ask, which would be two round
+    /// trips more for each.
+    has_wall: OnceLock<bool>,
+}
 
 struct Pooled {
     conn: DbConn,
@@ -68,8 +73,15 @@ impl ManageConnection for Manager {
     type Error = r2d2::Error;
 
     fn connect(&self) -> Result<Pooled, r2d2::Error> {
-        let mut conn = DbConn::open(&self.0).map_err(r2d2::Error::ConnectionError)?;
-        let place = Place::first(&mut conn).map_err(r2d2::Error::QueryError)?;
+        let behind = self.has_wall.get() == Some(&true);
+        let also = if behind { wall::STEP_BEHIND } else { "" };
+        let mut conn = DbConn::open_saying(&self.url, also).map_err(r2d2::Error::ConnectionError)?;
+        let place = match self.has_wall.get() {
+            Some(true) => Place::Nowhere,
+            Some(false) => Place::Open,
+            None => Place::first(&mut conn).map_err(r2d2::Error::QueryError)?,
+        };
+        self.has_wall.get_or_init(|| place != Place::Open);
         Ok(Pooled { conn, place, dead: false })
     }
 
@@ -92,7 +104,7 @@ impl Db {
             .min_idle(Some(1))
             .test_on_check_out(false) // a round trip on each use; a dead connection is found by its first query
             .connection_timeout(WAIT)
-            .build(Manager(settings.url.clone()))
+            .build(Manager { url: settings.url.clone(), has_wall: OnceLock::new() })
             .map_err(Error::internal)?;
         let writes = if postgres {
             Writes::Pool

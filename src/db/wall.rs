@@ -12,6 +12,7 @@ use super::reach::Reach;
 use crate::base::TenantId;
 
 pub const ROLE: &str = "doorward_app";
+pub(super) const STEP_BEHIND: &str = "SET ROLE doorward_app;";
 
 /// Servers of several databases of one cluster may come at once, and whoever comes second finds it done.
 const MAKE: &str = "DO $$ BEGIN CREATE ROLE doorward_app NOLOGIN; \
@@ -95,7 +96,7 @@ impl Place {
         if !stands(pg)? {
             return Ok(Self::Open);
         }
-        pg.batch_execute("SET ROLE doorward_app")?;
+        pg.batch_execute(STEP_BEHIND)?;
         Ok(Self::Nowhere)
     }
 

@@ -143,7 +143,7 @@ pub fn clean(conn: &mut DbConn, than: Timestamp, at_most: i64) -> QueryResult<us
     use guess_counters as g;
     let old = g::table.filter(g::last_at.lt(than)).filter(g::blocked_until.lt(than));
     let old: Vec<(TenantId, HashedToken)> =
-        old.select((g::tenant_id, g::key_mac)).limit(at_most).load(conn)?;
+        old.order(g::last_at).select((g::tenant_id, g::key_mac)).limit(at_most).load(conn)?;
     for (tenant, key) in &old {
         let row = g::table.find((tenant, key)).filter(g::last_at.lt(than));
         diesel::delete(row).execute(conn)?;

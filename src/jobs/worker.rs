@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
@@ -13,7 +13,7 @@ use super::entity::claim::{self, Asking, Taken};
 use super::entity::lease::{self, Lease};
 use super::{cron, entity, running};
 use crate::base::{JobId, Result, TenantId};
-use crate::components::metrics::names;
+use crate::components::metrics::{names, pause_after};
 use crate::components::platform::{Cause, Component};
 use crate::db::Above;
 use crate::identity::{Handler, House};
@@ -263,16 +263,17 @@ impl Crew {
     /// The schedule, and the counts that operators look at.
     async fn keep_time(self) {
         let mut told = HashSet::new();
-        let mut counted = tokio::time::Instant::now() - COUNT;
+        let mut next = Instant::now();
         loop {
             if let Err(error) = cron::tick(&self.house, &self.handlers).await {
                 tracing::warn!(%error, "the schedule could not be read");
             }
-            if counted.elapsed() >= COUNT {
-                counted = tokio::time::Instant::now();
+            let began = Instant::now();
+            if began >= next {
                 if let Err(error) = self.count(&mut told).await {
                     tracing::warn!(%error, "the queue could not be counted");
                 }
+                next = began + pause_after(began.elapsed(), COUNT);
             }
             tokio::time::sleep(self.pause()).await;
         }

@@ -11,13 +11,13 @@ use crate::identity::{Claimed, Handler, Scope};
 use crate::jobs::entity::look;
 use crate::{guesses, sessions};
 
-const BATCH: i64 = 500;
+pub const BATCH: i64 = 500;
 /// So long after its end a refresh token is still told that its session has ended.
 const SESSIONS: Duration = Duration::from_secs(14 * DAY);
 /// Guesses are counted in a row, so a short memory would be a way to go on guessing.
 const GUESSES: Duration = Duration::from_secs(30 * DAY);
 const DAY: u64 = 24 * 3600;
-const PATIENCE: Duration = Duration::from_secs(600);
+pub const PATIENCE: Duration = Duration::from_secs(600);
 
 pub fn handlers() -> Vec<Handler> {
     vec![
@@ -55,8 +55,8 @@ async fn counted_guesses(scope: Scope, _: Claimed) -> Outcome {
     Ok(all(&scope, "guess_counters", move |conn| Ok(guesses::clean(conn, than, BATCH)?)).await?)
 }
 
-/// Until nothing is left.
-async fn all(
+/// Until nothing is left. For other rooms too.
+pub async fn all(
     scope: &Scope,
     table: &'static str,
     batch: impl Fn(&mut DbConn) -> Result<usize> + Clone + Send + 'static,

@@ -205,11 +205,6 @@ pub fn kill_of(tx: &mut Tx, purpose: Purpose, address: &Email) -> Result<usize> 
     Ok(Proof::kill(tx.conn, tenant, purpose, address.as_str())?)
 }
 
-/// Takes expired ones away, a batch at a time; the number tells whether to call again.
-pub fn clean(tx: &mut Tx) -> Result<usize> {
-    Ok(Proof::clean(tx.conn, tx.now, 500)?)
-}
-
 fn tenant(tx: &Tx) -> Result<TenantId> {
     tx.tenant().ok_or_else(|| Error::internal("a proof outside any tenant"))
 }

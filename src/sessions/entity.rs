@@ -271,10 +271,16 @@ pub fn touch(conn: &mut DbConn, seen: &[Seen]) -> QueryResult<()> {
     Ok(())
 }
 
-/// Rows that ended before `than`, as many at a time as a transaction should hold.
+/// Rows that ended before `than`, as many at a time as a transaction should hold. Two questions, since together they
+/// would be answered by reading every session.
 pub fn clean(conn: &mut DbConn, than: Timestamp, at_most: i64) -> QueryResult<usize> {
-    let old = sessions::absolute_expires_at.lt(than).or(sessions::revoked_at.lt(than));
-    let ids: Vec<SessionId> =
-        sessions::table.filter(old.assume_not_null()).select(sessions::id).limit(at_most).load(conn)?;
-    diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(conn)
+    use sessions as s;
+    let expired = s::table.filter(s::absolute_expires_at.lt(than)).order(s::absolute_expires_at);
+    let mut ids: Vec<SessionId> = expired.select(s::id).limit(at_most).load(conn)?;
+    if ids.is_empty() {
+        let revoked =
+            s::table.filter(s::revoked_at.is_not_null().and(s::revoked_at.assume_not_null().lt(than)));
+        ids = revoked.order(s::revoked_at).select(s::id).limit(at_most).load(conn)?;
+    }
+    diesel::delete(s::table.filter(s::id.eq_any(ids))).execute(conn)
 }

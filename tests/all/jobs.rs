@@ -1,5 +1,6 @@
 //! The queue: what is enqueued runs, once at a time and at least once, and what cannot run is kept.
 
+mod cleaning;
 mod delivery;
 mod schedule;
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::cleaning;
 use super::entity::{Login, SignUpRow, login};
 use super::mails::{self, Desk};
 use crate::base::{
@@ -80,7 +81,7 @@ fn place(tenant: Option<TenantId>, job: JobId) -> Place {
 
 pub fn handlers() -> Vec<Handler> {
     let errands = NAMES.iter().map(|name| Handler::new(name, carry_out));
-    errands.chain([Handler::new(hold::TELL, tell_holder)]).collect()
+    errands.chain([Handler::new(hold::TELL, tell_holder), cleaning::handler()]).collect()
 }
 
 /// Somebody's wrong guesses hold the logins at an address: its owner is told, with a way in.

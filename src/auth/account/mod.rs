@@ -1,6 +1,7 @@
 //! An account's beginning and what a mail leads to: sign-up, verification, a forgotten password, a changed address,
 //! invitations, and the pages for their links. Tables: `sign_ups`, `invitations`, `login_identifiers`.
 
+mod cleaning;
 pub mod controller;
 pub mod entity;
 pub mod events;

@@ -57,6 +57,12 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     Ok(installed.insert(recorder).clone())
 }
 
+/// How long to wait from the beginning of one count of whole tables to the next: counting is not to take more than a
+/// hundredth of the time, however much there is to count.
+pub fn pause_after(took: Duration, usual: Duration) -> Duration {
+    usual.max(took * 100)
+}
+
 /// Started by the roof; binds at `init`, answers from `start` to `stop`.
 pub struct Listener {
     address: SocketAddr,
@@ -240,5 +246,13 @@ mod tests {
         platform.stop().await;
 
         assert!(TcpStream::connect(address).await.is_err());
+    }
+
+    #[test]
+    fn what_took_long_to_count_is_counted_less_often() {
+        let minute = Duration::from_secs(60);
+
+        assert_eq!(pause_after(Duration::from_millis(20), minute), minute);
+        assert_eq!(pause_after(Duration::from_secs(3), minute), Duration::from_secs(300));
     }
 }

@@ -71,17 +71,21 @@ pub fn claim(conn: &mut DbConn, asking: &Asking) -> QueryResult<Vec<Taken>> {
 type Due = Vec<(JobId, Option<TenantId>)>;
 
 /// The one order: priority, time, id, which is also an index's, so that a long queue costs no more than a short one. Rows that another worker is taking at this moment are left to it.
+///
+/// A tenant is looked up for each row that is due. As a list the open ones would be read, all of them, at every claim.
 fn due(conn: &mut DbConn, asking: &Asking, picked: &[JobId], full: &BTreeSet<TenantId>) -> QueryResult<Due> {
     let open = tenants::table
+        .filter(tenants::id.nullable().eq(jobs::tenant_id))
         .filter(tenants::suspended_at.is_null().and(tenants::deleted_at.is_null()))
-        .select(tenants::id);
+        .select(tenants::id)
+        .single_value();
     let full: Vec<TenantId> = full.iter().copied().collect();
     let tenant = jobs::tenant_id.assume_not_null();
     let query = jobs::table
         .filter(jobs::state.eq(JobState::Queued).and(jobs::scheduled_at.le(asking.now)))
         .filter(jobs::name.eq_any(asking.names.clone()))
         .filter(jobs::name.ne_all(job_pauses::table.select(job_pauses::name)))
-        .filter(jobs::tenant_id.is_null().or(tenant.eq_any(open).and(tenant.ne_all(full))))
+        .filter(jobs::tenant_id.is_null().or(open.is_not_null().and(tenant.ne_all(full))))
         .filter(jobs::id.ne_all([asking.running.as_slice(), picked].concat()))
         .order((jobs::priority, jobs::scheduled_at, jobs::id))
         .limit(i64::try_from(asking.at_most.saturating_sub(picked.len())).unwrap_or(i64::MAX))

@@ -93,21 +93,23 @@ pub fn paused(conn: &mut DbConn) -> QueryResult<Vec<String>> {
     job_pauses::table.order(job_pauses::name).select(job_pauses::name).load(conn)
 }
 
-/// Done before `than`, as many at a time as a transaction should hold.
+/// Done before `than`, as many at a time as a transaction should hold. What is completed is done: by its state it would be
+/// found by reading all that is.
 pub fn clean_done(conn: &mut DbConn, than: Timestamp, at_most: i64) -> QueryResult<usize> {
     let ids: Vec<JobId> = jobs::table
-        .filter(jobs::state.eq(JobState::Done))
-        .filter(jobs::completed_at.assume_not_null().lt(than))
+        .filter(jobs::completed_at.is_not_null().and(jobs::completed_at.assume_not_null().lt(than)))
+        .order(jobs::completed_at)
         .select(jobs::id)
         .limit(at_most)
         .load(conn)?;
-    diesel::delete(jobs::table.filter(jobs::id.eq_any(ids))).execute(conn)
+    diesel::delete(jobs::table.filter(jobs::id.eq_any(ids)).filter(jobs::state.eq(JobState::Done)))
+        .execute(conn)
 }
 
 pub fn clean_domain_events(conn: &mut DbConn, than: Timestamp, at_most: i64) -> QueryResult<usize> {
     let rows: Vec<i64> = domain_events::table
         .filter(domain_events::created_at.lt(than))
-        .order(domain_events::sequence)
+        .order(domain_events::created_at)
         .select(domain_events::sequence)
         .limit(at_most)
         .load(conn)?;

@@ -126,7 +126,8 @@ impl Proof {
     /// At most `at_most` at a time: what a transaction should hold.
     pub fn clean(conn: &mut DbConn, now: Timestamp, at_most: i64) -> QueryResult<usize> {
         let old = one_time_proofs::table.filter(one_time_proofs::expires_at.le(now));
-        let ids: Vec<ProofId> = old.select(one_time_proofs::id).limit(at_most).load(conn)?;
+        let old = old.order(one_time_proofs::expires_at).select(one_time_proofs::id);
+        let ids: Vec<ProofId> = old.limit(at_most).load(conn)?;
         diesel::delete(one_time_proofs::table.filter(one_time_proofs::id.eq_any(ids))).execute(conn)
     }
 }

@@ -1,6 +1,7 @@
 //! What is left after things broke: a process killed, a disk full, a lock held. And what
 //! the time of an answer tells.
 
+mod balance;
 mod caller;
 mod clock;
 mod disk;
@@ -19,9 +20,14 @@ mod proxy;
 mod races;
 mod recovery;
 mod restart;
+mod rolling;
 mod run_stage;
 mod samples;
+mod scarce;
+mod size;
 mod slow_database;
+mod soak;
+mod stampede;
 mod syncs;
 mod timing;
 mod two_nodes;

@@ -88,7 +88,8 @@ impl App {
         app
     }
 
-    async fn bare(ground: Ground, config: Config, clock: Clock) -> Self {
+    /// On whatever tenants there are.
+    pub async fn bare(ground: Ground, config: Config, clock: Clock) -> Self {
         ground.goes_by(&clock);
         let vault = Vault::new(&[MasterKey::from_bytes(&MASTER)]).unwrap();
         let given = Given { config: Arc::new(config), clock: clock.clone(), vault };

@@ -14,7 +14,7 @@ use super::leash::{Leash, Leashed};
 const NOBODY: u32 = 65534;
 
 /// Ended without a farewell: what a test leaves is thrown away.
-pub(super) const AT_ONCE: How = ("exec {}", "QUIT");
+pub const AT_ONCE: How = ("exec {}", "QUIT");
 
 /// With further settings, as `postgres` takes them. It serves as long as the leash is held.
 pub fn start(settings: &str) -> (u16, Leash) {

@@ -5,10 +5,12 @@
 pub mod app;
 pub mod binary;
 pub mod browser;
+pub mod cgroup;
 pub mod chance;
 pub mod cluster;
+pub mod counters;
 pub mod forge;
-mod leash;
+pub mod leash;
 pub mod mime;
 pub mod people;
 mod postgres;

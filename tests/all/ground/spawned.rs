@@ -9,9 +9,9 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use super::Ground;
 use super::app::MASTER;
 use super::binary::signal;
+use super::{Ground, counters};
 
 pub struct Spawned {
     child: Child,
@@ -30,12 +30,21 @@ impl Spawned {
 
     /// The same with variables of its own. The system chooses its ports: one that was looked for may be another's.
     pub fn with(ground: &Ground, variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_doorward"))
+        Self::run(&mut Command::new(env!("CARGO_BIN_EXE_doorward")), ground, variables)
+    }
+
+    /// In a shell that first does something to itself, and then becomes the server.
+    pub fn under(script: &str, ground: &Ground, variables: &[(&str, &str)]) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg(format!("{script} && exec \"$0\" \"$@\"")).arg(env!("CARGO_BIN_EXE_doorward"));
+        Self::run(&mut shell, ground, variables)
+    }
+
+    fn run(command: &mut Command, ground: &Ground, variables: &[(&str, &str)]) -> Self {
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
             .current_dir(std::env::temp_dir())
-            .env("DOORWARD_ENV", "test")
-            .env("DATABASE_URL", ground.url())
-            .env("DOORWARD_MASTER_KEY", BASE64_STANDARD.encode(MASTER))
+            .envs(Self::variables(ground))
             .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -52,6 +61,21 @@ impl Spawned {
         let mut spawned = Self { child, lines, address: String::new() };
         spawned.address = spawned.address_of("the API listens");
         spawned
+    }
+
+    /// What any of our commands needs to know to work on this database.
+    pub fn variables(ground: &Ground) -> [(&'static str, String); 3] {
+        let key = BASE64_STANDARD.encode(MASTER);
+        [("DOORWARD_ENV", "test".into()), ("DATABASE_URL", ground.url()), ("DOORWARD_MASTER_KEY", key)]
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Seconds of processor that it has used.
+    pub fn cpu(&self) -> f64 {
+        counters::cpu_of(self.id())
     }
 
     /// Where its numbers are; it must log at debug.
@@ -86,9 +110,7 @@ impl Spawned {
 
     /// Its threads and its open descriptors.
     pub fn weight(&self) -> (usize, usize) {
-        let count =
-            |what: &str| std::fs::read_dir(format!("/proc/{}/{what}", self.child.id())).unwrap().count();
-        (count("task"), count("fd"))
+        counters::weight_of(self.id())
     }
 
     /// Told to end; whether it did within so long.
@@ -102,6 +124,11 @@ impl Spawned {
             std::thread::sleep(Duration::from_millis(20));
         }
         false
+    }
+
+    /// Whether it has not ended by itself.
+    pub fn lives(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// It stands still in the middle of whatever it does.

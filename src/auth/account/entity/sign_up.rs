@@ -77,4 +77,11 @@ impl SignUpRow {
             .filter(sign_ups::email.eq(email))
             .execute(conn)
     }
+
+    /// As many at a time as a transaction should hold.
+    pub fn clean(conn: &mut DbConn, now: Timestamp, at_most: i64) -> QueryResult<usize> {
+        let old = sign_ups::table.filter(sign_ups::expires_at.le(now)).order(sign_ups::expires_at);
+        let ids: Vec<SignUpId> = old.select(sign_ups::id).limit(at_most).load(conn)?;
+        diesel::delete(sign_ups::table.filter(sign_ups::id.eq_any(ids))).execute(conn)
+    }
 }
