@@ -9,7 +9,7 @@ use doorward::db::DbConn;
 use serde_json::Value;
 
 /// Tables that do not grow with tenants or people: reading them is the quickest way to find anything in them.
-const SMALL: [&str; 8] = [
+const SMALL: [&str; 9] = [
     "installation",
     "permissions",
     "job_pauses",
@@ -18,6 +18,8 @@ const SMALL: [&str; 8] = [
     "migration_checksums",
     "__diesel_schema_migrations",
     "sqlite_schema",
+    // The roles of a cluster, asked once at the start.
+    "pg_authid",
 ];
 
 /// Columns of which a great part of all rows may say the same: what is found by one of them alone is not found.
