@@ -14,6 +14,8 @@ mod load;
 mod lost;
 mod mail;
 mod migrators;
+mod networks;
+mod partition;
 mod power;
 mod proxy;
 mod races;

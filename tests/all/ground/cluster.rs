@@ -117,7 +117,7 @@ impl Programs {
     }
 
     /// A data folder: a copy of one that this user once initialised with this version.
-    fn lay(&self, folder: &Path, user: Option<u32>) {
+    pub(super) fn lay(&self, folder: &Path, user: Option<u32>) {
         let data = folder.join("data");
         let owner = fs::metadata(folder).unwrap().uid();
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));

@@ -30,8 +30,13 @@ impl Spawned {
 
     /// The same with variables of its own. The system chooses its ports: one that was looked for may be another's.
     pub fn with(ground: &Ground, variables: &[(&str, &str)]) -> Self {
+        Self::at("127.0.0.1", ground, variables)
+    }
+
+    /// The same, listening at an address of this machine's own.
+    pub fn at(host: &str, ground: &Ground, variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_doorward"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
+            .args(["serve", "--listen", &format!("{host}:0"), "--metrics-listen", "127.0.0.1:0"])
             .current_dir(std::env::temp_dir())
             .env("DOORWARD_ENV", "test")
             .env("DATABASE_URL", ground.url())
