@@ -4,6 +4,7 @@
 mod caller;
 mod clock;
 mod disk;
+mod failover;
 mod full;
 mod guesses;
 mod image;

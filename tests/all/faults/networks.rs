@@ -9,11 +9,10 @@ use super::caller::{Caller, Town};
 use super::load::SETTINGS;
 use crate::ground::app::{App, Door, config};
 use crate::ground::chance::Chance;
-use crate::ground::leash::Leash;
-use crate::ground::recovering::{laid, resume};
 use crate::ground::smtp::Smtp;
 use crate::ground::space::{Cable, Space};
 use crate::ground::spawned::Spawned;
+use crate::ground::standby::Server;
 use crate::ground::{Ground, Kind};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,9 +27,8 @@ pub enum Pulled {
 
 /// Fields end in their order: what uses a network before the network.
 pub struct Networks {
-    _leash: Leash,
+    database: Server,
     pub ground: Ground,
-    port: u16,
     /// From here to each of them, for whoever looks on.
     near: [Cable; 3],
     /// From each node to PostgreSQL.
@@ -47,16 +45,17 @@ impl Networks {
         let near = [first, second, data].map(|space| Cable::between(None, space));
         let between = Cable::between(Some(first), second);
         let cables = [first, second].map(|space| Cable::between(Some(space), data));
-        let (port, leash) = postgres(data);
-        let url = url(near[2].addresses()[1], port);
+        let database = Server::within(data);
+        let url = url(near[2].addresses()[1], database.port);
         doorward::db::migrate(&url, "test", Timestamp::EPOCH).unwrap();
         let ground = Ground::at(Kind::Postgres, url);
-        Some(Self { _leash: leash, ground, port, near, data: cables, between, spaces })
+        Some(Self { database, ground, near, data: cables, between, spaces })
     }
 
     /// With its mail server here.
     pub fn serve(&self, at: usize, smtp: &Smtp) -> Spawned {
-        let (url, mail) = (url(self.data[at].addresses()[1], self.port), smtp.address.port().to_string());
+        let (url, mail) =
+            (url(self.data[at].addresses()[1], self.database.port), smtp.address.port().to_string());
         let own = [
             ("DATABASE_URL", url.as_str()),
             ("DOORWARD_MAIL__TRANSPORT", "smtp"),
@@ -93,14 +92,6 @@ impl Networks {
             Pulled::Both => self.data.iter().collect(),
         }
     }
-}
-
-fn postgres(space: &Space) -> (u16, Leash) {
-    let folder = laid();
-    let access = folder.join("data/pg_hba.conf");
-    let rules = std::fs::read_to_string(&access).unwrap() + "host all all 10.0.0.0/8 trust\n";
-    std::fs::write(&access, rules).unwrap();
-    space.within(|| resume(&folder, "-c listen_addresses='*'"))
 }
 
 fn url(host: &str, port: u16) -> String {

@@ -8,7 +8,7 @@ pub mod browser;
 pub mod chance;
 pub mod cluster;
 pub mod forge;
-pub mod leash;
+mod leash;
 pub mod mime;
 pub mod people;
 mod postgres;
@@ -20,6 +20,7 @@ mod sound;
 pub mod space;
 pub mod spawned;
 mod sqlite;
+pub mod standby;
 pub mod work;
 
 use std::sync::Arc;
