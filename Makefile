@@ -35,7 +35,7 @@ bench-peers: ## the same questions to Better Auth and Feathers, from their publi
 	cargo bench --locked --bench door -- peers
 
 faults: ## the long tests: killed under load again and again, and whether the time of an answer tells
-	@sh scripts/needs.sh postgresql faketime
+	@sh scripts/needs.sh postgresql faketime iproute2
 	@sh scripts/test.sh --test all -- --ignored --nocapture --test-threads=1 faults:: telling::kills
 
 clean: ## delete what was built and the development database

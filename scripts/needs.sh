@@ -11,6 +11,7 @@ has() {
             done
             command -v initdb >/dev/null && command -v postgres >/dev/null ;;
         chromium-driver) command -v chromedriver >/dev/null ;;
+        iproute2) command -v ip >/dev/null ;;
         nodejs) command -v node >/dev/null ;;
         python3-venv) python3 -c "import venv, ensurepip" 2>/dev/null ;;
         *) command -v "$1" >/dev/null ;;

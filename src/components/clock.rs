@@ -54,8 +54,8 @@ pub struct SetBack {
 
 impl Handle for Clock {}
 
-/// The first of November 2026: a machine that says otherwise has lost the time.
-const WRITTEN: i64 = 1_793_491_200_000_000;
+/// The first of January 2026: a machine that says less has lost the time.
+const WRITTEN: i64 = 1_767_225_600_000_000;
 /// Less is not worth a look at the books: our time stays that much ahead.
 const TOLERATED: Duration = Duration::from_millis(100);
 /// Each is of interest for as long as a token lives.

@@ -21,9 +21,12 @@ type Transactions = <DbConn as Connection>::TransactionManager;
 const PRAGMAS: &str = "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
     PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-2000; PRAGMA trusted_schema=OFF;";
 
-/// Bounded waits: a lock, a statement or a forgotten transaction never holds a connection for ever.
+/// Bounded waits: a lock, a statement or a forgotten transaction never holds a connection for ever. Between two
+/// statements of ours there is no work: a transaction that says nothing is one whose node is cut off, and others wait for
+/// its rows. An acknowledged commit is on the disk, and on a standby's where there is one to be waited for.
 const SETTINGS: &str = "SET lock_timeout='2s'; SET statement_timeout='30s'; \
-    SET idle_in_transaction_session_timeout='30s'; SET synchronous_commit=on; SET TIME ZONE 'UTC';";
+    SET idle_in_transaction_session_timeout='5s'; SET TIME ZONE 'UTC'; \
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') <> 'remote_apply';";
 
 /// Deadlocks and lock timeouts have no code in diesel's errors, only words, and the words must be the ones we know. A
 /// role needs leave to choose them (`GRANT SET ON PARAMETER lc_messages`); the doctor says where it has none.

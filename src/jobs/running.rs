@@ -1,7 +1,7 @@
 //! One run of one job: within its time, its panic caught, and what became of it written down by whoever holds it.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use tokio::time::timeout;
@@ -15,6 +15,9 @@ use crate::components::metrics::names;
 use crate::db::Above;
 use crate::identity::job::Outcome;
 use crate::identity::{Claimed, Failure, Handler, House, Scope};
+
+/// Between two tries to write its end down.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// Runs it to its end and writes that end down.
 pub async fn carry_out(house: House, handler: Handler, taken: Taken) {
@@ -42,10 +45,7 @@ async fn run(house: &House, handler: &Handler, taken: Taken) {
     if claimed.is_done() && outcome.is_ok() {
         return;
     }
-    if let Err(error) = write_down(house, held, ended).await {
-        // The lease runs out, and it is run again: at least once is what was promised.
-        tracing::error!(%error, "the end of a job could not be written down");
-    }
+    write_down(house, held, ended).await;
 }
 
 async fn guarded(house: &House, handler: &Handler, job: &Claimed, patience: Duration) -> Outcome {
@@ -95,7 +95,23 @@ fn tell(name: &'static str, ended: &Ended, took: Duration) {
     metrics::histogram!(names::JOB_SECONDS, "job" => name).record(took.as_secs_f64());
 }
 
-async fn write_down(house: &House, held: Lease, ended: Ended) -> Result<()> {
+/// As long as the lease lasts: a database that is back by then keeps a mail that has left from leaving twice.
+async fn write_down(house: &House, held: Lease, ended: Ended) {
+    let until = Instant::now() + house.config.jobs.lease;
+    loop {
+        match try_write_down(house, held, ended.clone()).await {
+            Ok(()) => return,
+            Err(error) if Instant::now() < until => {
+                tracing::warn!(%error, "the end of a job could not be written down; trying again");
+                tokio::time::sleep(house.random.jitter(AGAIN, 20)).await;
+            }
+            // The lease runs out, and it is run again: at least once is what was promised.
+            Err(error) => return tracing::error!(%error, "the end of a job could not be written down"),
+        }
+    }
+}
+
+async fn try_write_down(house: &House, held: Lease, ended: Ended) -> Result<()> {
     let clock = house.clock.clone();
     let ours = house
         .db

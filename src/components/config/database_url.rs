@@ -5,7 +5,8 @@ use url::form_urlencoded;
 use super::shapes::REDACTED;
 
 /// Parameters that may be shown; any other may be a secret, as `password` and `sslpassword` are.
-const PLAIN: [&str; 6] = ["host", "hostaddr", "port", "sslmode", "sslrootcert", "application_name"];
+const PLAIN: [&str; 7] =
+    ["host", "hostaddr", "port", "sslmode", "sslrootcert", "application_name", "target_session_attrs"];
 
 struct Parts<'a> {
     scheme: &'a str,

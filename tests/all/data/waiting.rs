@@ -17,6 +17,7 @@ on_both!(
     two_writes_that_lock_each_other_both_come_through,
     who_waits_too_long_for_a_lock_is_told_to_come_back,
     the_database_is_asked_for_english_and_may_refuse,
+    dur_1_no_commit_waits_for_less_than_the_disk,
 );
 
 fn touch(conn: &mut DbConn, tenant: TenantId) -> Result<()> {
@@ -71,14 +72,14 @@ async fn who_waits_too_long_for_a_lock_is_told_to_come_back(ground: Ground) {
 }
 
 #[derive(QueryableByName)]
-struct Spoken {
+struct Said {
     #[diesel(sql_type = diesel::sql_types::Text)]
-    locale: String,
+    said: String,
 }
 
-fn spoken(conn: &mut DbConn) -> String {
-    let asked = diesel::sql_query("SELECT current_setting('lc_messages') AS locale");
-    asked.get_result::<Spoken>(conn).unwrap().locale
+fn setting(conn: &mut DbConn, name: &str) -> String {
+    let asked = diesel::sql_query(format!("SELECT current_setting('{name}') AS said"));
+    asked.get_result::<Said>(conn).unwrap().said
 }
 
 async fn the_database_is_asked_for_english_and_may_refuse(ground: Ground) {
@@ -91,11 +92,29 @@ async fn the_database_is_asked_for_english_and_may_refuse(ground: Ground) {
     let sql = format!("ALTER DATABASE {name} SET lc_messages = 'POSIX'; CREATE ROLE {role} LOGIN");
     conn.batch_execute(&sql).unwrap();
 
-    let ours = spoken(&mut ground.connect());
+    let ours = setting(&mut ground.connect(), "lc_messages");
     let mut guest = DbConn::open(&ground.url().replace("doorward@", &format!("{role}@"))).unwrap();
-    let theirs = spoken(&mut guest);
+    let theirs = setting(&mut guest, "lc_messages");
     drop(guest);
     conn.batch_execute(&format!("DROP ROLE {role}")).unwrap();
 
     assert_eq!((ours.as_str(), theirs.as_str()), ("C", "POSIX"));
+}
+
+async fn dur_1_no_commit_waits_for_less_than_the_disk(ground: Ground) {
+    if ground.kind == Kind::Sqlite {
+        return;
+    }
+    let url = ground.url();
+    let name = url.rsplit('/').next().unwrap();
+    let waits = |said: &str| {
+        let set = format!("ALTER DATABASE {name} SET synchronous_commit = '{said}'");
+        ground.connect().batch_execute(&set).unwrap();
+        setting(&mut ground.connect(), "synchronous_commit")
+    };
+
+    let weaker = ["off", "local", "remote_write", "on"].map(waits);
+
+    assert_eq!(weaker, ["on"; 4]);
+    assert_eq!(waits("remote_apply"), "remote_apply", "an operator who asks for more gets it");
 }

@@ -30,7 +30,9 @@ struct Ledger {
 /// `when` is said beside every failure: the seed and the round.
 pub fn check(ground: &Ground, callers: &mut [Caller], when: &str) {
     let ledger = Ledger::read(ground);
-    for (id, row) in &ledger.sessions {
+    // Others may be put out in ways that are told of otherwise.
+    let theirs = |row: &Row| callers.iter().any(|caller| caller.user == row.user);
+    for (id, row) in ledger.sessions.iter().filter(|(_, row)| theirs(row)) {
         ledger.assert_whole(*id, row, when);
     }
     for caller in callers {
@@ -38,6 +40,29 @@ pub fn check(ground: &Ground, callers: &mut [Caller], when: &str) {
         ledger.assert_signed_up(caller, when);
         ledger.assert_edited(caller, when);
     }
+}
+
+/// How much of what was acknowledged is not there, where that may be: in the order of [`Change`].
+///
+/// [`Change`]: super::caller::Change
+pub fn lost(ground: &Ground, callers: &[Caller]) -> [i64; 5] {
+    let ledger = Ledger::read(ground);
+    let mut lost = [0; 5];
+    for caller in callers {
+        for (id, known) in &caller.sessions {
+            let Some(row) = ledger.sessions.get(id) else {
+                lost[0] += 1;
+                continue;
+            };
+            lost[1] += (known.generation - row.generation).max(0);
+            lost[3] += i64::from(known.out == Out::Acknowledged && !row.is_ended);
+        }
+        let told = ledger.told("audit users.edit_me", RecordId::of(caller.user.0));
+        lost[2] += (caller.edits - told).max(0);
+        let there = |(request, _): &&(RequestId, _)| ledger.errands.contains_key(request);
+        lost[4] += i64::try_from(caller.signed_up.iter().filter(|asked| !there(asked)).count()).unwrap();
+    }
+    lost
 }
 
 impl Ledger {

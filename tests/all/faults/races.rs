@@ -9,12 +9,16 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use doorward::base::Result;
 use doorward::db::schema::audit_records;
-use doorward::db::{Above, Db, DbSettings};
+use doorward::db::tx::Work;
+use doorward::db::{Above, Db, DbConn, DbSettings};
+use doorward::identity::{Claimed, Handler, Scope};
+use doorward::jobs::entity::JobState;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
 use crate::ground::app::{App, Reply, config};
+use crate::ground::work::{idle, until};
 use crate::ground::{Ground, Kind, run};
 
 /// A write runs so often at most.
@@ -46,6 +50,50 @@ fn a_write_that_loses_thrice_and_then_wins_has_its_effect_once() {
 #[test]
 fn whoever_holds_every_row_keeps_callers_waiting_for_seconds_and_harms_nothing() {
     run(Kind::Postgres, held);
+}
+
+/// A node that is cut off leaves a transaction behind, of which it cannot say that it is over.
+#[test]
+fn a_transaction_that_falls_silent_lets_go_of_its_rows() {
+    run(Kind::Postgres, |ground| async move {
+        let (mut silent, mut waiting) = (DbConn::open(&ground.url()).unwrap(), ground.connect());
+        silent.batch_execute("BEGIN; UPDATE installation SET environment = environment").unwrap();
+
+        waiting.batch_execute("SET lock_timeout='20s'").unwrap();
+        let got = waiting.batch_execute("UPDATE installation SET environment = environment");
+
+        assert!(got.is_ok(), "its rows are held: {got:?}");
+        assert!(silent.batch_execute("COMMIT").is_err());
+    });
+}
+
+#[test]
+fn a_job_whose_end_cannot_be_written_down_at_once_runs_once() {
+    run(Kind::Postgres, ended_late);
+}
+
+async fn ended_late(ground: Ground) {
+    let app = App::with(ground.clone(), idle(&ground)).await;
+    let (runs, hurdle) = (Arc::new(AtomicUsize::new(0)), ground.url());
+    let counted = runs.clone();
+    let handler = Handler::new("test.late", move |_: Scope, _: Claimed| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        // By the time that it ends somebody holds its row, for longer than it is waited for.
+        let mut holder = DbConn::open(&hurdle).unwrap();
+        holder.batch_execute("BEGIN; UPDATE jobs SET name = name").unwrap();
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_secs(3));
+            holder.batch_execute("COMMIT").unwrap();
+        });
+        std::future::ready(Ok(()))
+    });
+    let _worker = app.worker(vec![handler]).await;
+
+    app.enqueue(None, vec![Work::job("test.late", json!({}))]).await;
+    until("it is done", async || app.jobs("test.late")[0].state == JobState::Done).await;
+
+    let job = app.jobs("test.late").remove(0);
+    assert_eq!((runs.load(Ordering::SeqCst), job.retry_count), (1, 1), "{job:?}");
 }
 
 /// A write that has written when it loses, so many times: how it ended, how often it ran, and what is left of it.

@@ -55,7 +55,8 @@ pub fn lease(how: How, settings: &str) -> (u16, PathBuf, Leash) {
 
 pub fn is_ready(folder: &Path) -> bool {
     let lock = fs::read_to_string(folder.join("data/postmaster.pid")).unwrap_or_default();
-    lock.lines().nth(7).is_some_and(|state| state.trim() == "ready")
+    // The latter follows another one.
+    lock.lines().nth(7).is_some_and(|state| ["ready", "standby"].contains(&state.trim()))
 }
 
 /// The server's own programs, all of one version.
@@ -117,7 +118,7 @@ impl Programs {
     }
 
     /// A data folder: a copy of one that this user once initialised with this version.
-    fn lay(&self, folder: &Path, user: Option<u32>) {
+    pub(super) fn lay(&self, folder: &Path, user: Option<u32>) {
         let data = folder.join("data");
         let owner = fs::metadata(folder).unwrap().uid();
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));

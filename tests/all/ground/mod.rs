@@ -20,12 +20,15 @@ pub mod rows;
 pub mod smtp;
 mod smtp_talk;
 mod sound;
+pub mod space;
 pub mod spawned;
 mod sqlite;
+pub mod standby;
 pub mod work;
 
 use std::sync::Arc;
 
+use diesel::connection::SimpleConnection;
 use doorward::db::DbConn;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,9 +84,13 @@ impl Ground {
         }
     }
 
-    /// A connection past the pool, for looking at rows and for bending them.
+    /// A connection past the pool, for looking at rows and for bending them. Nobody hurries it.
     pub fn connect(&self) -> DbConn {
-        DbConn::open(&self.url()).unwrap()
+        let mut conn = DbConn::open(&self.url()).unwrap();
+        if self.kind == Kind::Postgres {
+            conn.batch_execute("SET idle_in_transaction_session_timeout=0").unwrap();
+        }
+        conn
     }
 }
 

@@ -71,11 +71,16 @@ struct Inner {
 
 impl Smtp {
     pub async fn start() -> Self {
-        Self::serve(None).await
+        Self::serve("127.0.0.1", None).await
+    }
+
+    /// For servers in other namespaces: at every address that this one has.
+    pub async fn everywhere() -> Self {
+        Self::serve("0.0.0.0", None).await
     }
 
     pub async fn with_login(user: &str, password: &str) -> Self {
-        Self::serve(Some((user.to_owned(), password.to_owned()))).await
+        Self::serve("127.0.0.1", Some((user.to_owned(), password.to_owned()))).await
     }
 
     /// The next time that a conversation comes to this stage, and once only.
@@ -102,8 +107,8 @@ impl Smtp {
         self.mails().into_iter().map(|mail| mail.to).collect()
     }
 
-    async fn serve(login: Option<(String, String)>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    async fn serve(host: &str, login: Option<(String, String)>) -> Self {
+        let listener = TcpListener::bind((host, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State { login, ..State::default() });
         let server = tokio::spawn(accept(listener, state.clone()));

@@ -30,19 +30,24 @@ impl Spawned {
 
     /// The same with variables of its own. The system chooses its ports: one that was looked for may be another's.
     pub fn with(ground: &Ground, variables: &[(&str, &str)]) -> Self {
-        Self::run(&mut Command::new(env!("CARGO_BIN_EXE_doorward")), ground, variables)
+        Self::at("127.0.0.1", ground, variables)
+    }
+
+    /// The same, listening at an address of this machine's own.
+    pub fn at(host: &str, ground: &Ground, variables: &[(&str, &str)]) -> Self {
+        Self::run(&mut Command::new(env!("CARGO_BIN_EXE_doorward")), host, ground, variables)
     }
 
     /// In a shell that first does something to itself, and then becomes the server.
     pub fn under(script: &str, ground: &Ground, variables: &[(&str, &str)]) -> Self {
         let mut shell = Command::new("/bin/sh");
         shell.arg("-c").arg(format!("{script} && exec \"$0\" \"$@\"")).arg(env!("CARGO_BIN_EXE_doorward"));
-        Self::run(&mut shell, ground, variables)
+        Self::run(&mut shell, "127.0.0.1", ground, variables)
     }
 
-    fn run(command: &mut Command, ground: &Ground, variables: &[(&str, &str)]) -> Self {
+    fn run(command: &mut Command, host: &str, ground: &Ground, variables: &[(&str, &str)]) -> Self {
         let mut child = command
-            .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
+            .args(["serve", "--listen", &format!("{host}:0"), "--metrics-listen", "127.0.0.1:0"])
             .current_dir(std::env::temp_dir())
             .envs(Self::variables(ground))
             .envs(variables.iter().copied())
