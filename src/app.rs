@@ -3,13 +3,14 @@
 mod books;
 pub mod owner;
 mod welcome;
+mod wire;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
 use secrecy::ExposeSecret;
 
 use crate::base::Error;
@@ -26,7 +27,6 @@ use crate::components::vault::Vault;
 use crate::components::{Clock, Random};
 use crate::components::{assets, health, limits, metrics};
 use crate::db::{Above, Db, is_postgres};
-use crate::http::edge;
 use crate::identity::hearing::Listener;
 use crate::identity::house::{House, Lent};
 use crate::identity::{Handler, Route, route, serve};
@@ -350,6 +350,7 @@ impl Component for Api {
         let app = move || {
             let (house, watch) = (house.clone(), watch.clone());
             App::new()
+                .wrap_fn(wire::answered)
                 .configure(assets::mount)
                 .configure(|config| {
                     if developing {
@@ -360,17 +361,7 @@ impl Component for Api {
                 .configure(|config| health::mount(config, &watch))
                 .default_service(web::to(move |request| serve::nowhere(house.clone(), request)))
         };
-        let server = HttpServer::new(app)
-            .on_connect(|_, data| {
-                data.insert(edge::Line::default());
-            })
-            .workers(workers)
-            .disable_signals()
-            .client_request_timeout(Duration::from_secs(10))
-            .keep_alive(Duration::from_secs(60))
-            .shutdown_timeout(25)
-            .listen(listener)?
-            .run();
+        let server = wire::server(listener, workers, app)?;
         self.running = Some(server.handle());
         tracing::info!(address = self.address.to_string(), "the API listens");
         tokio::spawn(server);

@@ -2,10 +2,12 @@
 //! and whom it is for.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::http::{Method, Version};
+use tokio::time::Instant;
 
 use crate::base::Result;
 use crate::base::error::{HEADERS_TOO_LARGE, MALFORMED, TOO_LARGE, URL_TOO_LONG};
@@ -20,13 +22,45 @@ pub struct Sizes {
 
 /// One connection. The framework reads ahead: what stood behind a malformed request on the same connection would be
 /// answered although the connection is said to close.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Line {
     is_cut: AtomicBool,
+    /// Since when nobody here is being answered; none while somebody is.
+    waiting: Mutex<Option<Instant>>,
+}
+
+impl Line {
+    pub fn open() -> Self {
+        Self { is_cut: AtomicBool::new(false), waiting: Mutex::new(Some(Instant::now())) }
+    }
+
+    pub fn waiting_since(&self) -> Option<Instant> {
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request's head has come.
+    pub fn begin(self: Arc<Self>) -> Begun {
+        self.set(None);
+        Begun(self)
+    }
+
+    fn set(&self, waiting: Option<Instant>) {
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
+    }
+}
+
+/// A request that is being answered: until this is dropped.
+#[derive(Debug)]
+pub struct Begun(Arc<Line>);
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.0.set(Some(Instant::now()));
+    }
 }
 
 pub fn check(request: &HttpRequest, sizes: Sizes) -> Result<()> {
-    let line = request.conn_data::<Line>();
+    let line = request.conn_data::<Arc<Line>>();
     if line.is_some_and(|line| line.is_cut.load(Ordering::SeqCst)) {
         return Err(MALFORMED.error());
     }

@@ -7,6 +7,7 @@ pub mod edge;
 pub mod incoming;
 pub mod number;
 pub mod origin;
+pub mod patience;
 pub mod problem;
 pub mod strict;
 

@@ -100,13 +100,19 @@ impl Candidate {
         }
     }
 
-    /// Nothing that a decision was taken from has moved.
+    /// Nothing that a decision was taken from has moved. The hash may have, when another login brought it up to date: the
+    /// password is the same.
     pub fn still_is(&self, seen: &Self) -> bool {
         self.user.id == seen.user.id
             && self.user.epoch == seen.user.epoch
             && self.user.is_active()
             && self.membership_epoch == seen.membership_epoch
-            && self.hash() == seen.hash()
+            && self.password_since() == seen.password_since()
+    }
+
+    fn password_since(&self) -> Option<Timestamp> {
+        let login = self.login.as_ref()?;
+        login.password_hash.is_some().then_some(login.changed_at)
     }
 }
 

@@ -14,7 +14,7 @@ use super::load::{SETTINGS, people};
 use crate::ground::app::Door;
 use crate::ground::cgroup::{Cgroup, Limit};
 use crate::ground::chance::Chance;
-use crate::ground::counters::{memory_of, weight_of};
+use crate::ground::counters::memory_of;
 use crate::ground::people::PASSWORD;
 use crate::ground::spawned::Spawned;
 use crate::ground::{Ground, on_both};
@@ -77,16 +77,15 @@ async fn a_server_out_of_descriptors_serves_those_it_has_and_comes_back(ground: 
     let connect = || tokio::time::timeout(Duration::from_secs(1), TcpStream::connect(&scene.server.address));
     let flood: Vec<_> =
         join_all((0..FLOOD).map(|_| connect())).await.into_iter().flatten().flatten().collect();
-    tokio::time::sleep(Duration::from_secs(1)).await;
 
-    let (began, before, mut served) = (Instant::now(), scene.server.cpu(), 0);
+    let (began, before, mut served, mut descriptors) = (Instant::now(), scene.server.cpu(), 0, 0);
     while began.elapsed() < FLOODED {
         assert_eq!(scene.me(&known, &access).await, 200, "who was connected is not served");
         served += 1;
+        descriptors = descriptors.max(scene.server.weight().1);
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let busy = (scene.server.cpu() - before) / began.elapsed().as_secs_f64();
-    let (_, descriptors) = scene.server.weight();
     let flooded = flood.len();
     drop(flood);
     let ended = Instant::now();
@@ -106,10 +105,11 @@ async fn a_server_out_of_descriptors_serves_those_it_has_and_comes_back(ground: 
 
 async fn a_server_out_of_threads_serves_on_those_it_has(ground: Ground) {
     let (door, _) = people(&ground, 8, &mut Chance::seeded("SCARCE_SEED")).await;
-    // What a server has when it has done something of everything, and two more.
-    let known = Spawned::with(&ground, SETTINGS);
-    let threads = weight_of(known.id()).0 as u64 + 2;
-    known.kill();
+    // What a server has that has let somebody in, and two more.
+    let scene = Scene { door: &door, server: Spawned::with(&ground, SETTINGS), told: BTreeMap::new() };
+    assert_eq!(scene.login(&Client::new(), 0).await.0, 200);
+    let threads = scene.server.weight().0 as u64 + 2;
+    scene.server.kill();
     let group = match Cgroup::with(&[Limit::Threads(threads)]) {
         Ok(group) => group,
         Err(why) => return println!("SKIPPED: {why}"),
@@ -129,7 +129,8 @@ async fn a_server_out_of_threads_serves_on_those_it_has(ground: Ground) {
     println!("at most {threads} threads, {most} at the end: {:?}", scene.told);
     assert!(scene.server.lives(), "it is gone: {}", scene.server.text());
     assert!(scene.told.get(&200).is_some_and(|served| *served > 0), "nobody was served");
-    assert!(scene.told.keys().all(|status| [200, 503].contains(status)), "{:?}", scene.told);
+    // More guesses at one person than may be in the air at a time are told to wait.
+    assert!(scene.told.keys().all(|status| [200, 429, 503].contains(status)), "{:?}", scene.told);
     assert_eq!(scene.login(&Client::new(), 0).await.0, 200);
 }
 
@@ -151,7 +152,7 @@ async fn in_256_mib_a_storm_of_logins_and_large_bodies_kills_nobody(ground: Grou
 
     let (peak, killed) = (group.peak_mib(), group.killed());
     println!(
-        "{MEMORY_MIB} MiB: peak {peak} MiB with the pages of files, {:.0} resident, {killed} killed: {:?}",
+        "{MEMORY_MIB} MiB: peak {peak} MiB, {:.0} resident with what others use too, {killed} killed: {:?}",
         memory_of(scene.server.id()),
         scene.told
     );

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::prelude::*;
 use doorward::auth::password::events::{Outcome, import};
+use doorward::base::Timestamp;
 use doorward::components::config::{Config, Environment};
 use doorward::db::schema::{memberships, sessions};
 use serde_json::json;
@@ -30,6 +31,7 @@ on_both!(
     who_is_disabled_while_hashing_gets_no_session,
     who_is_demoted_while_hashing_gets_no_session,
     who_gets_a_new_password_while_hashing_gets_no_session,
+    two_logins_that_bring_a_hash_up_to_date_at_once_are_let_in,
     ses_2_a_planted_cookie_is_never_adopted,
     a_new_place_is_told_by_mail_and_a_known_one_is_not,
 );
@@ -310,11 +312,24 @@ async fn who_is_demoted_while_hashing_gets_no_session(ground: Ground) {
 async fn who_gets_a_new_password_while_hashing_gets_no_session(ground: Ground) {
     use doorward::db::schema::password_logins as logins;
     let change = |app: &App, ada| {
-        let row = diesel::update(logins::table.find(ada)).set(logins::password_hash.eq(foreign()));
+        let row = diesel::update(logins::table.find(ada))
+            .set((logins::password_hash.eq(foreign()), logins::changed_at.eq(Timestamp::EPOCH)));
         assert_eq!(row.execute(&mut app.ground.connect()), Ok(1));
     };
 
     assert_eq!(meanwhile(ground, change).await.status, 401);
+}
+
+/// The first of them writes the hash anew, and the password that the other one has checked is still the same.
+async fn two_logins_that_bring_a_hash_up_to_date_at_once_are_let_in(ground: Ground) {
+    let app = start(ground).await;
+    let door = app.native("a").await;
+    app.settle(&door, imported(ADA, Some(foreign()))).await;
+
+    let replies = futures_util::future::join_all((0..2).map(|_| app.login(&door, ADA, RIGHT))).await;
+
+    let told: Vec<u16> = replies.iter().map(|reply| reply.status.as_u16()).collect();
+    assert_eq!(told, [200; 2]);
 }
 
 async fn ses_2_a_planted_cookie_is_never_adopted(ground: Ground) {
