@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::document;
+use crate::base::Result;
 use crate::base::error::NOT_FOUND;
-use crate::base::{Error, Result};
 use crate::components::assets;
 use crate::http::Answer;
 use crate::http::cached::cached;
@@ -20,6 +20,13 @@ const KEEP: Duration = Duration::from_secs(300);
 /// The page's own files and the document, and nothing from elsewhere. The viewer draws its icons from `data:`.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// A file of the viewer, as the build packed it.
+macro_rules! viewer {
+    ($name:literal) => {
+        include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".gz"))
+    };
+}
 
 /// The routes of all rooms, and after them those that show what they are.
 pub fn described<const N: usize>(rooms: [Vec<Route>; N]) -> Vec<Route> {
@@ -71,17 +78,17 @@ async fn file(scope: Scope, named: Named) -> Result<Answer> {
             let door = assets::ALL.iter().find(|asset| asset.path == "/assets/door.svg");
             door.map_or_else(|| Err(NOT_FOUND.error()), |door| give(door.content_type, door.bytes))
         }
-        name @ "swagger-ui.css" => give("text/css; charset=utf-8", &viewer(name)?),
-        name @ "swagger-ui-bundle.js" => give("text/javascript; charset=utf-8", &viewer(name)?),
+        "swagger-ui.css" => packed(give("text/css; charset=utf-8", viewer!("swagger-ui.css"))),
+        "swagger-ui-bundle.js" => {
+            packed(give("text/javascript; charset=utf-8", viewer!("swagger-ui-bundle.js")))
+        }
         _ => Err(NOT_FOUND.error()),
     }
 }
 
-/// A file of the viewer, compiled in.
-fn viewer(name: &str) -> Result<Vec<u8>> {
-    let config = Arc::new(utoipa_swagger_ui::Config::from("/openapi.json"));
-    let found = utoipa_swagger_ui::serve(name, config).map_err(|error| Error::internal(error.to_string()))?;
-    found.map(|file| file.bytes.into_owned()).ok_or_else(|| NOT_FOUND.error())
+/// Whoever names no coding takes any (RFC 9110, section 12.5.3), and every browser takes this one.
+fn packed(answer: Result<Answer>) -> Result<Answer> {
+    Ok(answer?.header("content-encoding", "gzip"))
 }
 
 fn shown(scope: &Scope) -> Result<()> {
