@@ -3,12 +3,14 @@
 use std::cell::RefCell;
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use argon2::{Algorithm, Argon2, Params, Version};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use tokio::sync::oneshot;
 
 use super::cluster;
 
@@ -21,15 +23,22 @@ diesel::table! {
 
 const ROWS: i32 = 10_000;
 
-/// With a database also `/row`: one select by its primary key on a connection of the worker's own, which nothing with a
-/// pool between can beat.
-pub fn serve(port: u16, url: Option<String>) {
+/// With PostgreSQL also `/row`: one select by its primary key on a connection of the worker's own, which nothing with a
+/// pool between can beat. With a folder `/commit`: one row changed, as durably as ours, with whoever waits at the time.
+pub fn serve(port: u16, place: Option<String>) {
+    let (url, folder): (Vec<_>, Vec<_>) = place.into_iter().partition(|place| place.starts_with("postgres"));
+    let (url, gathering) = (url.into_iter().next(), folder.first().map(|folder| gather(Path::new(folder))));
     let app = move || {
         let constant =
             || async { HttpResponse::Ok().content_type("application/json").body(r#"{"ok":true}"#) };
         let own =
             web::Data::new(RefCell::new(url.as_deref().map(|url| PgConnection::establish(url).unwrap())));
-        App::new().app_data(own).route("/", web::get().to(constant)).route("/row", web::get().to(row))
+        App::new()
+            .app_data(own)
+            .app_data(web::Data::new(gathering.clone()))
+            .route("/", web::get().to(constant))
+            .route("/row", web::get().to(row))
+            .route("/commit", web::get().to(commit))
     };
     let server = HttpServer::new(app);
     let workers = std::thread::available_parallelism().unwrap().get();
@@ -43,6 +52,55 @@ async fn row(own: web::Data<RefCell<Option<PgConnection>>>) -> HttpResponse {
     let found = ceiling::table.filter(ceiling::id.eq(wanted)).select(ceiling::email);
     let email: String = found.get_result(own.as_mut().unwrap()).unwrap();
     HttpResponse::Ok().json(serde_json::json!({ "id": wanted, "email": email }))
+}
+
+type Waiting = oneshot::Sender<()>;
+
+async fn commit(gathering: web::Data<Option<mpsc::Sender<Waiting>>>) -> HttpResponse {
+    let (waiting, done) = oneshot::channel();
+    gathering.as_ref().as_ref().unwrap().send(waiting).unwrap();
+    done.await.unwrap();
+    HttpResponse::Ok().content_type("application/json").body(r#"{"ok":true}"#)
+}
+
+/// The thread that writes: one commit for all that wait.
+fn gather(folder: &Path) -> mpsc::Sender<Waiting> {
+    let (sender, receiver) = mpsc::channel::<Waiting>();
+    let mut conn = opened(folder);
+    std::thread::spawn(move || {
+        let mut next = 0;
+        while let Ok(first) = receiver.recv() {
+            let all: Vec<Waiting> = std::iter::once(first).chain(receiver.try_iter()).collect();
+            change(&mut conn, all.len(), &mut next);
+            all.into_iter().for_each(|one| one.send(()).unwrap_or_default());
+        }
+    });
+    sender
+}
+
+/// With as many rows as there are sessions in the bench, and as wide.
+fn opened(folder: &Path) -> SqliteConnection {
+    let path = folder.join(format!("bare-{}.db", std::process::id()));
+    let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    conn.batch_execute(&format!(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; DROP TABLE IF EXISTS ceiling; \
+         CREATE TABLE ceiling (id integer PRIMARY KEY, email text NOT NULL, wide text NOT NULL); \
+         WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS}) \
+         INSERT INTO ceiling SELECT i, 'u' || i || '@x.example', hex(randomblob(200)) FROM n"
+    ))
+    .unwrap();
+    conn
+}
+
+/// One commit, of rows that lie apart.
+fn change(conn: &mut SqliteConnection, rows: usize, next: &mut i32) {
+    conn.batch_execute("BEGIN IMMEDIATE").unwrap();
+    for _ in 0..rows {
+        *next = (*next + 7919) % ROWS;
+        let row = diesel::update(ceiling::table.find(*next)).set(ceiling::email.eq("v@x.example"));
+        row.execute(conn).unwrap();
+    }
+    conn.batch_execute("COMMIT").unwrap();
 }
 
 pub fn fill(url: &str) {
@@ -82,23 +140,10 @@ pub fn inserts(url: &str, lasting: Duration) -> f64 {
 
 /// Rows a second on SQLite, durable like ours: as many in one commit as there are callers that could wait for it.
 pub fn commits(folder: &Path, lasting: Duration) -> f64 {
-    let path = folder.join(format!("bare-{}.db", std::process::id()));
-    let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-    conn.batch_execute(
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
-         CREATE TABLE IF NOT EXISTS ceiling (id integer PRIMARY KEY, email text NOT NULL)",
-    )
-    .unwrap();
+    let (mut conn, mut next) = (opened(folder), 0);
     let (began, mut done) = (Instant::now(), 0_u32);
     while began.elapsed() < lasting {
-        conn.batch_execute("BEGIN IMMEDIATE").unwrap();
-        for _ in 0..super::CONNECTIONS {
-            diesel::insert_into(ceiling::table)
-                .values(ceiling::email.eq("u@x.example"))
-                .execute(&mut conn)
-                .unwrap();
-        }
-        conn.batch_execute("COMMIT").unwrap();
+        change(&mut conn, super::CONNECTIONS, &mut next);
         done += u32::try_from(super::CONNECTIONS).unwrap();
     }
     f64::from(done) / began.elapsed().as_secs_f64()

@@ -25,6 +25,7 @@ use town::Town;
 
 const ROUNDS: usize = 3;
 const CONNECTIONS: usize = 16;
+const MANY: usize = 64;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -79,22 +80,34 @@ async fn of(database: &str, town: &Town) -> Vec<Measured> {
         town.server.started.as_millis(),
         town.server.memory()
     );
-    let bare = Server::bare(town.database.as_deref());
+    let bare = Server::bare(town.database.as_deref().or(town.folder.path().to_str()));
+    let mut plans = town.plans();
+    drive(&town.server, &plans[0].2, 0, MANY).await;
+    println!("{database}: memory under {MANY} connections without logins {:.1} MiB", town.server.memory());
+    if town.database.is_none() {
+        let commit = Plan::repeat(bare.get("/commit"), Duration::from_secs(3));
+        plans.push(("bare route, one row changed durably", Ceiling::Commits, commit));
+    }
+    let only = std::env::var("BENCH_ONLY").ok();
+    plans.retain(|(what, ..)| only.as_ref().is_none_or(|only| what.contains(only)));
     let mut rows = Vec::new();
-    for (what, ceiling, plan) in town.plans() {
+    for (what, ceiling, plan) in plans {
+        let server = if what.starts_with("bare") { &bare } else { &town.server };
         let what = format!("{what} ({database})");
         let mut measured = Measured { what, runs: Vec::new(), bare: Vec::new(), ceiling, most: Vec::new() };
         for round in 0..ROUNDS {
             let constant = Plan::repeat(bare.get("/"), Duration::from_secs(2));
             measured.bare.push(drive(&bare, &constant, 0, CONNECTIONS).await);
-            measured.runs.push(drive(&town.server, &plan, round, CONNECTIONS).await);
+            measured.runs.push(drive(server, &plan, round, CONNECTIONS).await);
             measured.most.extend(most(ceiling, town, &bare).await);
         }
         println!("  measured: {}", measured.what);
         rows.push(measured);
     }
     println!("{database}: memory after all that {:.1} MiB", town.server.memory());
-    storm::storm(database, town).await;
+    if only.is_none() {
+        storm::storm(database, town).await;
+    }
     rows
 }
 

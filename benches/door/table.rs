@@ -50,7 +50,7 @@ fn of_its_ceiling(row: &Measured, run: &Run) -> String {
         Ceiling::Constant => (&constant, "bare constant route"),
         Ceiling::Row => (&row.most, "bare one-row select"),
         Ceiling::Insert => (&row.most, "pgbench's one-row insert"),
-        Ceiling::Commits => (&row.most, "bare durable commits of 16"),
+        Ceiling::Commits => (&row.most, "bare durable commits of 16 changed rows"),
         Ceiling::Hashes => (&row.most, "bare argon2id loop"),
         Ceiling::None => return String::new(),
     };

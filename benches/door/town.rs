@@ -29,7 +29,7 @@ use super::process::{Server, free};
 use super::{Ceiling, bare, cluster};
 
 const PEOPLE: usize = 200;
-pub const SESSIONS: usize = 6000;
+pub const SESSIONS: usize = 24_000;
 /// Another tenant on the same server.
 pub const NEXT_DOOR: &str = "next";
 const PASSWORD: &str = "violet-kettle-orbit-47-lantern";
@@ -60,7 +60,7 @@ impl Town {
 
     /// On a cluster of our own that keeps what it acknowledged: with PostgreSQL's own defaults.
     pub async fn postgres() -> Self {
-        let (port, leash) = cluster::start("");
+        let (port, leash) = cluster::start(&std::env::var("BENCH_POSTGRES").unwrap_or_default());
         let mut admin = PgConnection::establish(&cluster::url(port, "postgres")).unwrap();
         admin.batch_execute("CREATE DATABASE bench").unwrap();
         admin.batch_execute("CREATE DATABASE ceiling").unwrap();
