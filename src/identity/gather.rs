@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::base::Result;
 use crate::base::error::BUSY;
+use crate::db::dialect::all_or_each;
 use crate::db::{Above, Db, DbConn, WAIT};
 
 /// Runs under way at once. With more of them each gathers less.
@@ -162,14 +163,14 @@ pub fn reading<K, Q, A>(
     find: impl Fn(&mut DbConn, &BTreeMap<K, Q>) -> Result<BTreeMap<K, A>> + Clone + Send + 'static,
 ) -> impl Fn(BTreeMap<K, Q>) -> BoxFuture<'static, Result<BTreeMap<K, A>>> + Send + 'static
 where
-    K: Send + 'static,
-    Q: Send + 'static,
+    K: Ord + Copy + Send + 'static,
+    Q: Clone + Send + 'static,
     A: Send + 'static,
 {
     let db = db.clone();
     move |questions| {
         let (db, find) = (db.clone(), find.clone());
-        async move { db.above(why).read(move |conn| find(conn, &questions)).await }.boxed()
+        async move { db.above(why).read(move |conn| all_or_each(conn, &questions, &find)).await }.boxed()
     }
 }
 
@@ -180,14 +181,14 @@ pub fn writing<K, Q, A>(
     change: impl Fn(&mut DbConn, &BTreeMap<K, Q>) -> Result<BTreeMap<K, A>> + Clone + Send + 'static,
 ) -> impl Fn(BTreeMap<K, Q>) -> BoxFuture<'static, Result<BTreeMap<K, A>>> + Send + 'static
 where
-    K: Send + 'static,
-    Q: Send + 'static,
+    K: Ord + Copy + Send + 'static,
+    Q: Clone + Send + 'static,
     A: Send + 'static,
 {
     let db = db.clone();
     move |questions| {
         let (db, change) = (db.clone(), change.clone());
-        async move { db.above(why).write(move |conn| change(conn, &questions)).await }.boxed()
+        async move { db.above(why).write(move |conn| all_or_each(conn, &questions, &change)).await }.boxed()
     }
 }
 

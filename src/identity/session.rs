@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{ClientId, HashedToken, SessionId, TenantId, Timestamp, UserId};
+use crate::db::dialect::padded;
 use crate::db::schema::{
     clients, memberships, permissions, role_permissions, sessions, tenants, user_roles, users,
 };
@@ -121,11 +122,13 @@ struct LiveRow {
     times: (Timestamp, Timestamp, Timestamp),
     epochs: (i64, i64, i64),
     permission: Option<String>,
+    lives: bool,
 }
 
 diesel::alias!(tenants as homes: HomeTenants);
 
-/// A macro, since the type of this query fills a page.
+/// A macro, since the type of this query fills a page. Whether all that a session hangs on lives is selected and not
+/// filtered by: PostgreSQL takes those for few who are not disabled, and would begin with them.
 macro_rules! alive {
     ($now:expr) => {
         sessions::table
@@ -145,11 +148,6 @@ macro_rules! alive {
             .left_join(permissions::table.on(permissions::id.eq(role_permissions::permission_id)))
             .filter(sessions::revoked_at.is_null())
             .filter(sessions::idle_expires_at.gt($now).and(sessions::absolute_expires_at.gt($now)))
-            .filter(users::disabled_at.is_null().and(users::deleted_at.is_null()))
-            .filter(clients::disabled_at.is_null())
-            .filter(tenants::suspended_at.is_null().and(tenants::deleted_at.is_null()))
-            .filter(homes.field(tenants::suspended_at).is_null())
-            .filter(homes.field(tenants::deleted_at).is_null())
             .select((
                 (
                     sessions::id,
@@ -163,6 +161,14 @@ macro_rules! alive {
                 (sessions::authenticated_at, sessions::idle_expires_at, sessions::absolute_expires_at),
                 (users::epoch, memberships::epoch, tenants::epoch),
                 permissions::identifier.nullable(),
+                users::disabled_at
+                    .is_null()
+                    .and(users::deleted_at.is_null())
+                    .and(clients::disabled_at.is_null())
+                    .and(tenants::suspended_at.is_null())
+                    .and(tenants::deleted_at.is_null())
+                    .and(homes.field(tenants::suspended_at).is_null())
+                    .and(homes.field(tenants::deleted_at).is_null()),
             ))
     };
 }
@@ -186,7 +192,7 @@ impl Live {
             return Ok(found.map(|live| (*id, Arc::new(live))).into_iter().collect());
         }
         let mut of_each: BTreeMap<SessionId, Vec<LiveRow>> = BTreeMap::new();
-        for row in alive!(now).filter(sessions::id.eq_any(ids.to_vec())).load::<LiveRow>(conn)? {
+        for row in alive!(now).filter(sessions::id.eq_any(padded(ids))).load::<LiveRow>(conn)? {
             of_each.entry(row.ids.0).or_default().push(row);
         }
         let all = of_each.into_iter().filter_map(|(id, rows)| Some((id, Arc::new(Self::gather(rows)?))));
@@ -195,7 +201,7 @@ impl Live {
 
     fn gather(rows: Vec<LiveRow>) -> Option<Self> {
         let permissions = rows.iter().filter_map(|row| row.permission.clone()).collect();
-        let row = rows.into_iter().next()?;
+        let row = rows.into_iter().next().filter(|row| row.lives)?;
         let (session, tenant, user, client, client_public_id, home) = row.ids;
         let (kind, login_type, Json(factors), impersonator) = row.how;
         let (authenticated_at, idle_expires_at, absolute_expires_at) = row.times;

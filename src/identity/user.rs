@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use super::tenant::Tenant;
 use crate::base::{Email, TenantId, Timestamp, UserId};
+use crate::db::dialect::padded;
 use crate::db::schema::{login_identifiers, memberships, tenants, users};
 use crate::db::{BothDsl, DbConn, Json, Locked, columns};
 
@@ -71,7 +72,7 @@ impl User {
         users::table
             .inner_join(memberships::table.on(memberships::user_id.eq(users::id)))
             .filter(memberships::tenant_id.eq(tenant))
-            .filter(users::id.eq_any(ids.to_vec()))
+            .filter(users::id.eq_any(padded(ids)))
             .select(columns::<Self>())
             .load(conn)
     }

@@ -1,18 +1,21 @@
 //! Sessions and their devices in the database.
 
+mod spending;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Nullable};
 
 use super::device::{Platform, Push, Seen, WebPush};
-use crate::base::{DeviceId, HashedToken, SessionId, TenantId, Timestamp, UserId};
+use crate::base::{DeviceId, SessionId, TenantId, Timestamp, UserId};
+use crate::db::dialect::padded;
 use crate::db::schema::{devices, password_logins, sessions, users};
-use crate::db::{DbConn, Json, columns, sql};
-use crate::each_backend;
-use crate::identity::session::{Spent, Standing};
+use crate::db::{DbConn, Json, columns};
+use crate::identity::session::Standing;
 use crate::identity::{Live, Session};
+
+pub use spending::{rotate, spend};
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = devices, treat_none_as_default_value = false)]
@@ -44,59 +47,7 @@ pub fn all(conn: &mut DbConn, ids: &[SessionId]) -> QueryResult<Vec<Session>> {
     if let [id] = ids {
         return Ok(find(conn, *id)?.into_iter().collect());
     }
-    sessions::table.filter(sessions::id.eq_any(ids.to_vec())).select(columns::<Session>()).load(conn)
-}
-
-#[derive(QueryableByName)]
-struct Moved {
-    #[diesel(sql_type = sql::Uuid)]
-    id: SessionId,
-}
-
-/// Spends the current generation of each, and tells what those sessions are after it that moved: in one statement, for a
-/// database may be far. Of fifty that try at once one gets through; the others read what it left.
-pub fn rotate(
-    conn: &mut DbConn,
-    spent: &[(&Session, Option<&HashedToken>)],
-    now: Timestamp,
-) -> QueryResult<Vec<Session>> {
-    let after: Vec<Session> = spent.iter().map(|(seen, key)| successor(seen, *key, now)).collect();
-    let moved: Vec<Moved> = each_backend!(conn, c => {
-        let mut query = diesel::sql_query(rotation(spent.len())).into_boxed();
-        for ((seen, key), after) in spent.iter().zip(&after) {
-            query = query.bind::<sql::Uuid, _>(seen.id).bind::<BigInt, _>(seen.generation);
-            query = query.bind::<Nullable<Binary>, _>(*key).bind::<sql::Instant, _>(after.idle_expires_at);
-        }
-        query.bind::<sql::Instant, _>(now).load(c)
-    })?;
-    let has_moved = |session: &Session| moved.iter().any(|moved| moved.id == session.id);
-    Ok(after.into_iter().filter(has_moved).collect())
-}
-
-fn successor(seen: &Session, key: Option<&HashedToken>, now: Timestamp) -> Session {
-    let idle = std::time::Duration::from_secs(u64::try_from(seen.idle_seconds).unwrap_or(0));
-    Session {
-        generation: seen.generation + 1,
-        rotated_at: now,
-        rotation_key_hash: key.cloned(),
-        last_used_at: now,
-        idle_expires_at: std::cmp::min(now + idle, seen.absolute_expires_at),
-        ..seen.clone()
-    }
-}
-
-/// Parameters are numbered in the order of their first appearance, which both databases read alike.
-fn rotation(sessions: usize) -> String {
-    let row = |at: usize| format!("(${}, ${}, ${}, ${})", 4 * at + 1, 4 * at + 2, 4 * at + 3, 4 * at + 4);
-    let rows: Vec<String> = (0..sessions).map(row).collect();
-    let now = 4 * sessions + 1;
-    format!(
-        "WITH spent (session, seen, new_key, new_end) AS (VALUES {}) UPDATE sessions SET \
-         generation = spent.seen + 1, rotated_at = ${now}, rotation_key_hash = spent.new_key, \
-         last_used_at = ${now}, idle_expires_at = spent.new_end FROM spent WHERE sessions.id = spent.session \
-         AND sessions.generation = spent.seen AND sessions.revoked_at IS NULL RETURNING id",
-        rows.join(", ")
-    )
+    sessions::table.filter(sessions::id.eq_any(padded(ids))).select(columns::<Session>()).load(conn)
 }
 
 /// Rows and whether they live, in one go.
@@ -113,17 +64,6 @@ pub fn standing(
         (session.id, Arc::new(Standing { session, lives }))
     });
     Ok(standing.collect())
-}
-
-/// Who is left out was too late.
-pub fn spend(
-    conn: &mut DbConn,
-    spent: &BTreeMap<SessionId, Spent>,
-    now: Timestamp,
-) -> QueryResult<BTreeMap<SessionId, Arc<Session>>> {
-    let each = spent.values().map(|Spent { standing, key }| (&standing.session, key.as_ref()));
-    let moved = rotate(conn, &each.collect::<Vec<_>>(), now)?;
-    Ok(moved.into_iter().map(|after| (after.id, Arc::new(after))).collect())
 }
 
 /// Whose sessions end, and for what reason.

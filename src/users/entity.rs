@@ -9,6 +9,7 @@ use super::answers::{
     UserSummary,
 };
 use crate::base::{RoleId, TenantId, Timestamp, UserId};
+use crate::db::dialect::padded;
 use crate::db::schema::{
     anonymous_logins, digid_logins, memberships, openid_logins, password_logins, permissions,
     role_permissions, roles, totp_settings, user_roles, users,
@@ -130,13 +131,12 @@ struct Logins {
 /// Whatever each of them logs in by.
 fn logins(conn: &mut DbConn, ids: &[UserId], shown: &mut Shown) -> QueryResult<()> {
     use {anonymous_logins as a, digid_logins as d, openid_logins as o, password_logins as p};
-    let rows: Vec<Logins> = users::table
+    let all = users::table
         .left_join(p::table.on(p::user_id.eq(users::id)))
         .left_join(totp_settings::table.on(totp_settings::user_id.eq(users::id)))
         .left_join(a::table.on(a::user_id.eq(users::id)))
         .left_join(d::table.on(d::user_id.eq(users::id)))
         .left_join(o::table.on(o::user_id.eq(users::id)))
-        .filter(users::id.eq_any(ids.to_vec()))
         .select((
             users::id,
             (p::email, p::created_at, p::verified_at, p::otp_enabled_at).nullable(),
@@ -145,8 +145,12 @@ fn logins(conn: &mut DbConn, ids: &[UserId], shown: &mut Shown) -> QueryResult<(
             d::created_at.nullable(),
             (o::email, o::created_at).nullable(),
         ))
-        .load(conn)?;
-    for row in rows {
+        .into_boxed();
+    let theirs = match ids {
+        [id] => all.filter(users::id.eq(*id)),
+        _ => all.filter(users::id.eq_any(padded(ids))),
+    };
+    for row in theirs.load::<Logins>(conn)? {
         let Some(user) = shown.get_mut(&row.user) else { continue };
         user.password_login = row.password.map(|(email, created_at, verified_at, otp_enabled_at)| {
             PasswordLoginShown { email, created_at, verified_at, otp_enabled_at }
@@ -165,14 +169,18 @@ fn logins(conn: &mut DbConn, ids: &[UserId], shown: &mut Shown) -> QueryResult<(
 
 fn rights(conn: &mut DbConn, tenant: TenantId, ids: &[UserId], shown: &mut Shown) -> QueryResult<()> {
     use user_roles as ur;
-    let rows: Vec<(UserId, RoleId, String, Option<String>)> = ur::table
+    let all = ur::table
         .inner_join(roles::table.on(roles::id.eq(ur::role_id)))
         .left_join(role_permissions::table.on(role_permissions::role_id.eq(ur::role_id)))
         .left_join(permissions::table.on(permissions::id.eq(role_permissions::permission_id)))
         .filter(ur::tenant_id.eq(tenant))
-        .filter(ur::user_id.eq_any(ids.to_vec()))
         .select((ur::user_id, roles::id, roles::identifier, permissions::identifier.nullable()))
-        .load(conn)?;
+        .into_boxed();
+    let theirs = match ids {
+        [id] => all.filter(ur::user_id.eq(*id)),
+        _ => all.filter(ur::user_id.eq_any(padded(ids))),
+    };
+    let rows: Vec<(UserId, RoleId, String, Option<String>)> = theirs.load(conn)?;
     for (id, role, identifier, permission) in rows {
         let Some(user) = shown.get_mut(&id) else { continue };
         user.roles.push(RoleShown { identifier, id: role });

@@ -67,8 +67,13 @@ impl Candidate {
             .filter(login_identifiers::tenant_id.eq(tenant))
             .filter(login_identifiers::kind.eq(EMAIL))
             .filter(login_identifiers::value.eq(email.as_str().to_owned()))
-            .select(login_identifiers::user_id);
-        members!(tenant).filter(users::id.eq_any(meant)).get_result::<Row>(conn).optional().map(Self::of)
+            .select(login_identifiers::user_id)
+            .single_value();
+        members!(tenant)
+            .filter(users::id.nullable().eq(meant))
+            .get_result::<Row>(conn)
+            .optional()
+            .map(Self::of)
     }
 
     pub fn member(conn: &mut DbConn, tenant: TenantId, user: UserId) -> QueryResult<Option<Self>> {
