@@ -1,6 +1,6 @@
 //! A real browser without a window: Chromium, spoken to through chromedriver.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
@@ -33,15 +33,26 @@ pub struct Element(String);
 
 impl Browser {
     pub async fn start() -> Self {
-        let folder = TempDir::with_prefix("doorward-browser-").unwrap().keep();
-        let how = Leashed { folder: &folder, signal: "TERM", user: None };
-        let driver = Leash::start(&how, ["/bin/sh", "-c", "exec chromedriver --port=0 > log 2>&1"]);
+        // It takes any port over IPv4 and wants the same over IPv6, which another one may have.
+        let (folder, driver, port) = match Self::driver().await {
+            (_, _, None) => Self::driver().await,
+            started => started,
+        };
+        let port = port.unwrap_or_else(|| panic!("chromedriver does not start: {}", log(&folder)));
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
-        let driver_url = format!("http://127.0.0.1:{}", port(&folder).await);
+        let driver_url = format!("http://127.0.0.1:{port}");
         let asked = http.post(format!("{driver_url}/session")).json(&capabilities(&folder));
         let answer: Value = asked.send().await.unwrap().json().await.unwrap();
         let Some(id) = answer["value"]["sessionId"].as_str() else { panic!("no browser: {answer:#}") };
         Self { session: format!("{driver_url}/session/{id}"), http, _driver: driver }
+    }
+
+    async fn driver() -> (PathBuf, Leash, Option<u16>) {
+        let folder = TempDir::with_prefix("doorward-browser-").unwrap().keep();
+        let how = Leashed { folder: &folder, signal: "TERM", user: None };
+        let driver = Leash::start(&how, ["/bin/sh", "-c", "exec chromedriver --port=0 > log 2>&1"]);
+        let port = port(&folder).await;
+        (folder, driver, port)
     }
 
     pub async fn open(&self, url: &str) {
@@ -144,12 +155,16 @@ fn told(asked: &str, answer: Result<Value, (String, String)>) -> Value {
     answer.unwrap_or_else(|(error, message)| panic!("the browser refuses {asked}: {error}: {message}"))
 }
 
-async fn port(folder: &Path) -> u16 {
+fn log(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("log")).unwrap_or_default()
+}
+
+async fn port(folder: &Path) -> Option<u16> {
     for _ in 0..1500 {
-        let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+        let log = log(folder);
         let told = log.split_once("started successfully on port ");
         if let Some((port, _)) = told.and_then(|(_, after)| after.split_once('.')) {
-            return port.parse().unwrap();
+            return port.parse().ok();
         }
         assert!(
             !log.contains("not found"),
@@ -158,7 +173,7 @@ async fn port(folder: &Path) -> u16 {
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("chromedriver did not start within 30 s");
+    None
 }
 
 fn capabilities(folder: &Path) -> Value {
