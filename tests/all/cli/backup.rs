@@ -144,6 +144,12 @@ async fn under_writes(ground: Ground) {
     nobody_is_in(&installation, &door, (&holders, &smtp)).await;
     let verified = installation.run(&["verify"]);
     assert_eq!(verified.out, "the database is sound\n", "{verified:?}");
+    let lines: Vec<&str> = restored.out.lines().collect();
+    println!(
+        "copied under writes, restored where nothing was, and {}: {}",
+        verified.out.trim(),
+        lines.join("; ")
+    );
 }
 
 /// An empty folder on another machine, with a mail server.
