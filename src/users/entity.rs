@@ -170,11 +170,17 @@ fn logins(conn: &mut DbConn, ids: &[UserId], shown: &mut Shown) -> QueryResult<(
 fn rights(conn: &mut DbConn, tenant: TenantId, ids: &[UserId], shown: &mut Shown) -> QueryResult<()> {
     use user_roles as ur;
     let all = ur::table
-        .inner_join(roles::table.on(roles::id.eq(ur::role_id)))
+        // Each has its role. An inner join might begin with the tenant's roles, and read everybody who has one of them.
+        .left_join(roles::table.on(roles::id.eq(ur::role_id)))
         .left_join(role_permissions::table.on(role_permissions::role_id.eq(ur::role_id)))
         .left_join(permissions::table.on(permissions::id.eq(role_permissions::permission_id)))
         .filter(ur::tenant_id.eq(tenant))
-        .select((ur::user_id, roles::id, roles::identifier, permissions::identifier.nullable()))
+        .select((
+            ur::user_id,
+            ur::role_id,
+            roles::identifier.assume_not_null(),
+            permissions::identifier.nullable(),
+        ))
         .into_boxed();
     let theirs = match ids {
         [id] => all.filter(ur::user_id.eq(*id)),
