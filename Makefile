@@ -34,7 +34,7 @@ bench-peers: ## the same questions to Better Auth and Feathers, from their publi
 	@sh scripts/needs.sh postgresql nodejs npm
 	cargo bench --locked --bench door -- peers
 
-faults: ## everything that can break is broken under load, for an hour, and what was lost is counted
+faults: ## everything that can break is broken under load, for an hour and more, and what was lost is counted
 	@sh scripts/needs.sh postgresql faketime iproute2
 	@sh scripts/test.sh --test all -- --ignored --nocapture --test-threads=1 faults:: telling::kills
 	@sh scripts/test.sh --test all -- --nocapture --test-threads=1 cli::backup cli::damage cli::restore guard::wall

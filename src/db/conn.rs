@@ -24,7 +24,8 @@ const PRAGMAS: &str = "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA
 /// Bounded waits: a lock, a statement or a forgotten transaction never holds a connection for ever. Between two
 /// statements of ours there is no work: a transaction that says nothing is one whose node is cut off, and others wait for
 /// its rows. Joins are made in the order in which they are written, from what is asked for to what hangs on it: to look
-/// for a better one takes longer than any of our queries, and was seen to find a worse one. An acknowledged commit is on the disk, and on a standby's where there is one to be waited for.
+/// for a better one takes longer than any of our queries, and was seen to find a worse one. An acknowledged commit is on
+/// the disk, and on a standby's where there is one to be waited for.
 const SETTINGS: &str = "SET lock_timeout='2s'; SET statement_timeout='30s'; \
     SET idle_in_transaction_session_timeout='5s'; SET TIME ZONE 'UTC'; SET join_collapse_limit=1; \
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') <> 'remote_apply';";
