@@ -106,3 +106,19 @@ impl<B: MessageBody + Unpin> MessageBody for Last<B> {
         Pin::new(&mut self.body).poll_next(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stream that is listened to for hours is an answer, and not a caller who says nothing.
+    #[test]
+    fn somebody_is_being_answered_until_the_body_is_gone() {
+        let line = Arc::new(Line::open());
+        let answer = Last { body: "said slowly", _begun: Some(line.clone().begin()) };
+
+        assert!(line.waiting_since().is_none());
+        drop(answer);
+        assert!(line.waiting_since().is_some());
+    }
+}
