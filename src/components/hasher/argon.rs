@@ -5,8 +5,8 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
+use super::bench::Bench;
 use super::foreign::{decode, number};
-use super::pool::Bench;
 use crate::base::{Error, Result};
 
 pub const HASH: usize = 32;

@@ -13,6 +13,7 @@ use tracing::{Instrument, debug_span};
 use crate::base::{Error, Password, Result, TenantId};
 
 mod argon;
+mod bench;
 mod counts;
 mod foreign;
 mod pepper;
@@ -117,7 +118,7 @@ impl Hasher {
         let rehash = !stored.is_current(inner);
         let secret = stored.season(password, inner);
         let floor = inner.floor.clone();
-        let work = move |bench: &mut pool::Bench| {
+        let work = move |bench: &mut bench::Bench| {
             let began = Instant::now();
             let matches = stored.verify(secret.as_slice(), bench);
             let took = began.elapsed();
@@ -189,7 +190,7 @@ impl Stored {
         }
     }
 
-    fn verify(&self, secret: &[u8], bench: &mut pool::Bench) -> bool {
+    fn verify(&self, secret: &[u8], bench: &mut bench::Bench) -> bool {
         match self {
             Self::Own { argon, hash, .. } => argon.verify(secret, hash, bench),
             Self::Foreign(foreign) => foreign.verify(secret),

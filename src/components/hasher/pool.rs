@@ -5,11 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use argon2::Block;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
-use zeroize::Zeroize;
 
+use super::bench::{Bench, step_back};
 use super::{Bounds, Counts};
 use crate::base::error::BUSY;
 use crate::base::{Error, Result, TenantId};
@@ -150,7 +149,8 @@ impl Shared {
     }
 
     fn serve(&self, keep: usize) {
-        let mut bench = Bench { memory: Vec::new(), keep };
+        step_back();
+        let mut bench = Bench::new(keep);
         while let Some(job) = self.next(&mut bench) {
             if job.since.elapsed() > self.bounds.wait {
                 continue;
@@ -181,7 +181,7 @@ impl Shared {
             state = woken;
             if outcome.timed_out() && state.waiting == 0 {
                 let held = bench.bytes();
-                bench.memory = Vec::new();
+                bench.clear();
                 self.counts.keep(held, bench.bytes());
             }
         }
@@ -237,33 +237,6 @@ impl State {
 
     fn measured(&mut self, took: Duration) {
         self.average = if self.average.is_zero() { took } else { (self.average * 7 + took) / 8 };
-    }
-}
-
-/// A thread's memory, kept from hash to hash and wiped after each.
-pub struct Bench {
-    memory: Vec<Block>,
-    /// In blocks; what a foreign hash needs beyond this is given back at once.
-    keep: usize,
-}
-
-impl Bench {
-    pub fn with<T>(&mut self, blocks: usize, work: impl FnOnce(&mut [Block]) -> T) -> T {
-        if self.memory.len() < blocks {
-            self.memory = Vec::new();
-            self.memory = vec![Block::new(); blocks];
-        }
-        let answer = work(&mut self.memory);
-        // The blocks are a function of the password that is far quicker to test than the hash.
-        self.memory.iter_mut().take(blocks).for_each(|block| block.as_mut().zeroize());
-        if self.memory.len() > self.keep {
-            self.memory = Vec::new();
-        }
-        answer
-    }
-
-    fn bytes(&self) -> usize {
-        self.memory.len() * Block::SIZE
     }
 }
 

@@ -189,3 +189,13 @@ async fn threads_end_with_the_last_handle() {
 
     until(|| shared.strong_count() == 0).await;
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_hash_stands_behind_whoever_is_in_already() {
+    use rustix::process::getpriority_process;
+
+    let of_hash = pool(1, Duration::from_secs(30)).run(None, |_| getpriority_process(None)).await.unwrap();
+
+    assert!(of_hash.unwrap() > getpriority_process(None).unwrap());
+}
