@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -15,8 +16,10 @@ use crate::base::error::BUSY;
 use crate::db::dialect::all_or_each;
 use crate::db::{Above, Db, DbConn, WAIT};
 
-/// Runs under way at once. With more of them each gathers less.
-const RUNNING: usize = 4;
+/// Runs under way at once, by the processors. With more of them each gathers less: on two processors four runs cost
+/// PostgreSQL twice what one costs it.
+static RUNNING: LazyLock<usize> =
+    LazyLock::new(|| available_parallelism().map_or(1, |all| (all.get() / 2).clamp(1, 4)));
 /// Who has waited so long goes by themselves, and takes along who waits too: where the database is far, runs cost nothing
 /// but time, and gathering is for those that cost work.
 const SOON: Duration = Duration::from_millis(50);
@@ -82,7 +85,7 @@ where
     fn join(&self, asked: Asked<K, Q, A>) -> Option<Runner<K, Q, A>> {
         let mut waiting = lock(&self.0);
         waiting.asked.push(asked);
-        let may_run = waiting.running < RUNNING;
+        let may_run = waiting.running < *RUNNING;
         drop(waiting);
         may_run.then(|| self.another())
     }

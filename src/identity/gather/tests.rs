@@ -99,7 +99,7 @@ async fn who_waits_too_long_for_runs_that_are_far_away_goes_by_themselves() {
         doubled(questions, leaked()).await
     };
     let mut away = Vec::new();
-    for _ in 0..RUNNING {
+    for _ in 0..*RUNNING {
         away.push(tokio::spawn(gather.ask(2, 2, far)));
         tokio::task::yield_now().await;
     }
