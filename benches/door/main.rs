@@ -84,10 +84,13 @@ async fn of(database: &str, town: &Town) -> Vec<Measured> {
     let mut plans = town.plans();
     drive(&town.server, &plans[0].2, 0, MANY).await;
     println!("{database}: memory under {MANY} connections without logins {:.1} MiB", town.server.memory());
-    if town.database.is_none() {
-        let commit = Plan::repeat(bare.get("/commit"), Duration::from_secs(3));
-        plans.push(("bare route, one row changed durably", Ceiling::Commits, commit));
-    }
+    let (route, what, ceiling) = match town.database {
+        Some(_) => {
+            ("/proven-row", "bare route, one token's signature verified and one row selected", Ceiling::Row)
+        }
+        None => ("/commit", "bare route, one row changed durably", Ceiling::Commits),
+    };
+    plans.push((what, ceiling, Plan::repeat(bare.get(route), Duration::from_secs(3))));
     let only = std::env::var("BENCH_ONLY").ok();
     plans.retain(|(what, ..)| only.as_ref().is_none_or(|only| what.contains(only)));
     let mut rows = Vec::new();

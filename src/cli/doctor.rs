@@ -2,6 +2,7 @@
 
 mod backups;
 mod checks;
+mod file;
 mod walls;
 
 use std::process::ExitCode;

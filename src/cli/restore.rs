@@ -64,6 +64,13 @@ pub fn run(flags: &Flags, restore: &Restore) -> Done {
         Some(from) => {
             let target =
                 file_of(url).ok_or("this database lives in memory alone: there is no file to restore")?;
+            if let Some(path) = loaded.would_make_master_key(Path::new(".")) {
+                return Err(format!(
+                    "there is no master key at {}: put the one there that the backup was made under, or name it by \
+                     DOORWARD_MASTER_KEY_FILE; a new one would open nothing of it",
+                    path.display()
+                ));
+            }
             in_place(&flags.for_command()?, from, (&target, restore.force))
         }
     }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use crate::base::Timestamp;
 
 const SHARDS: usize = 16;
+/// Fills of a shard.
+const SWEPT_AT_LEAST: usize = 16;
 
 /// Entries are dropped on eviction, and a fill that began before an eviction is dropped with them: otherwise
 /// a slow reader would put back what a revocation has just taken out.
@@ -22,6 +24,17 @@ pub struct Cache<K, V> {
 struct Shard<K, V> {
     entries: HashMap<K, (V, Timestamp)>,
     evictions: u64,
+    /// Fills until what is no longer trusted is thrown away.
+    until_swept: usize,
+}
+
+impl<K: Hash + Eq, V> Shard<K, V> {
+    fn sweep(&mut self, oldest: Timestamp) {
+        self.entries.retain(|_, (_, since)| *since > oldest);
+        self.until_swept = self.entries.len().max(SWEPT_AT_LEAST);
+        // A crowd that has gone leaves room behind.
+        self.entries.shrink_to(self.entries.len() * 2);
+    }
 }
 
 /// Taken before the read whose result will be put in.
@@ -33,7 +46,8 @@ pub struct Ticket {
 
 impl<K: Hash + Eq, V: Clone> Cache<K, V> {
     pub fn new(capacity: usize, trusted: Duration) -> Self {
-        let shard = || Mutex::new(Shard { entries: HashMap::new(), evictions: 0 });
+        let shard =
+            || Mutex::new(Shard { entries: HashMap::new(), evictions: 0, until_swept: SWEPT_AT_LEAST });
         let shards = (0..SHARDS).map(|_| shard()).collect();
         Self { shards, hasher: RandomState::new(), trusted, capacity: capacity.div_ceil(SHARDS) }
     }
@@ -57,12 +71,13 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
         if shard.evictions != ticket.evictions {
             return;
         }
+        shard.until_swept = shard.until_swept.saturating_sub(1);
+        // What nobody asks for again would stay for ever otherwise. Each fill pays for one look.
+        if shard.entries.len() >= capacity || shard.until_swept == 0 {
+            shard.sweep(ticket.began - self.trusted);
+        }
         if shard.entries.len() >= capacity {
-            let oldest = ticket.began - self.trusted;
-            shard.entries.retain(|_, (_, since)| *since > oldest);
-            if shard.entries.len() >= capacity {
-                shard.entries.clear();
-            }
+            shard.entries.clear();
         }
         shard.entries.insert(key, (value, ticket.began));
     }
@@ -133,6 +148,18 @@ mod tests {
         cache.fill(1, "revoked since", ticket);
 
         assert_eq!(cache.get(&1, Timestamp::from_seconds(10)), None);
+    }
+
+    #[test]
+    fn what_nobody_asks_for_again_is_thrown_away() {
+        let cache = Cache::new(100_000, Duration::from_secs(2));
+
+        for key in 0..50_000_u32 {
+            // A thousand a second, so that two thousand are trusted at a time.
+            cache.fill(key, "x", cache.ticket(&key, Timestamp(i64::from(key) * 1_000)));
+        }
+
+        assert!(cache.len() <= 4_000 + SHARDS * SWEPT_AT_LEAST, "{}", cache.len());
     }
 
     #[test]

@@ -113,6 +113,9 @@ impl Deref for House {
 
 impl House {
     pub fn new(lent: Lent) -> Self {
+        // No token is worth anything for longer.
+        let lifetime = lent.config.lifetimes.access;
+        let claims = moka::sync::Cache::builder().max_capacity(20_000).time_to_live(lifetime).build();
         Self(Arc::new(Inner {
             proxies: Proxies(lent.config.proxies.trusted.clone()),
             config: lent.config,
@@ -131,7 +134,7 @@ impl House {
             work: Arc::default(),
             happened: Arc::default(),
             seen: LastSeen::default(),
-            claims: moka::sync::Cache::new(20_000),
+            claims,
             blocks: moka::sync::Cache::new(100_000),
             flood: Flood::default(),
             people: Cache::new(20_000, TRUSTED),

@@ -19,6 +19,7 @@ use crate::components::metrics::names;
 use crate::db::tx::{Actor, Cause};
 use crate::http::{Incoming, address};
 
+const AFTERWARDS: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 /// The event of a request that no route takes.
 const NOWHERE: &str = "router.nowhere";
@@ -173,6 +174,11 @@ pub fn undeclared_proxy(house: &House, incoming: &Incoming) {
     );
 }
 
+/// What an answer that is made already may still look up: a database that fell silent must not keep it back.
+pub async fn soon<T>(wanted: impl Future<Output = Option<T>>) -> Option<T> {
+    tokio::time::timeout(AFTERWARDS, wanted).await.ok().flatten()
+}
+
 /// Notes a refusal for the audit, and tells which tenant it was at.
 pub async fn deny(
     house: &House,
@@ -207,7 +213,7 @@ pub async fn deny(
 /// Somebody without a credential that holds, at the tenant that they address.
 async fn stranger(house: &House, incoming: &Incoming) -> Cause {
     Cause {
-        tenant: gate::addressed(house, incoming).await,
+        tenant: soon(gate::addressed(house, incoming)).await,
         actor: Actor::NOBODY,
         session: None,
         request: Some(incoming.request.0),

@@ -167,6 +167,9 @@ fn logins(conn: &mut DbConn, ids: &[UserId], shown: &mut Shown) -> QueryResult<(
     Ok(())
 }
 
+/// A role where somebody has it, by its name, and what it permits.
+type Right = ((TenantId, UserId, RoleId), String, Option<String>);
+
 fn rights(conn: &mut DbConn, tenant: TenantId, ids: &[UserId], shown: &mut Shown) -> QueryResult<()> {
     use user_roles as ur;
     let all = ur::table
@@ -174,20 +177,20 @@ fn rights(conn: &mut DbConn, tenant: TenantId, ids: &[UserId], shown: &mut Shown
         .left_join(roles::table.on(roles::id.eq(ur::role_id)))
         .left_join(role_permissions::table.on(role_permissions::role_id.eq(ur::role_id)))
         .left_join(permissions::table.on(permissions::id.eq(role_permissions::permission_id)))
-        .filter(ur::tenant_id.eq(tenant))
         .select((
-            ur::user_id,
-            ur::role_id,
+            (ur::tenant_id, ur::user_id, ur::role_id),
             roles::identifier.assume_not_null(),
             permissions::identifier.nullable(),
         ))
         .into_boxed();
     let theirs = match ids {
-        [id] => all.filter(ur::user_id.eq(*id)),
+        [id] => all.filter(ur::tenant_id.eq(tenant)).filter(ur::user_id.eq(*id)),
+        // Theirs in every tenant: asked for one, PostgreSQL might read everybody's there.
         _ => all.filter(ur::user_id.eq_any(padded(ids))),
     };
-    let rows: Vec<(UserId, RoleId, String, Option<String>)> = theirs.load(conn)?;
-    for (id, role, identifier, permission) in rows {
+    for ((_, id, role), identifier, permission) in
+        theirs.load::<Right>(conn)?.into_iter().filter(|((there, ..), ..)| *there == tenant)
+    {
         let Some(user) = shown.get_mut(&id) else { continue };
         user.roles.push(RoleShown { identifier, id: role });
         user.permissions.extend(permission);

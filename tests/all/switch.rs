@@ -43,18 +43,13 @@ async fn of_home(app: &App, door: &Door) -> (UserId, String) {
     enter(app, door, LoginType::Password, Factors { methods: vec!["pwd".into()], of_home: true }).await
 }
 
-async fn join(app: &App, tenant: TenantId, user: UserId) {
-    let scope = Scope::of_house(app.running.house.clone(), None);
-    scope.write(move |tx| Ok(User::join(tx.conn, tenant, user, tx.now)?)).await.unwrap();
-}
-
 const SWITCH: &str = "/api/v1/session/switch-tenant";
 
 async fn a_member_goes_on_in_another_tenant_and_the_old_session_ends(ground: Ground) {
     let app = App::start(ground).await;
     let (a, b) = (app.native("a").await, app.native("b").await);
     let (user, token) = of_home(&app, &a).await;
-    join(&app, b.tenant, user).await;
+    app.join(&b, user).await;
 
     let gone = app.post_as(&a, &token, SWITCH, json!({ "tenantId": b.tenant })).await;
 
@@ -72,7 +67,7 @@ async fn the_end_and_the_time_of_the_login_go_along(ground: Ground) {
     let app = App::start(ground).await;
     let (a, b) = (app.native("a").await, app.native("b").await);
     let (user, token) = of_home(&app, &a).await;
-    join(&app, b.tenant, user).await;
+    app.join(&b, user).await;
     let live = |id: &str| {
         let (house, id) = (app.running.house.clone(), id.parse().unwrap());
         async move { house.live(id).await.unwrap().unwrap() }
@@ -109,8 +104,8 @@ async fn what_the_home_did_not_vouch_for_stays_where_it_is(ground: Ground) {
     let (one, foreign) = enter(&app, &a, LoginType::Keycloak, of_tenant).await;
     let nameless = Factors { methods: vec!["pwd".into()], of_home: true };
     let (two, anonymous) = enter(&app, &a, LoginType::Anonymous, nameless).await;
-    join(&app, b.tenant, one).await;
-    join(&app, b.tenant, two).await;
+    app.join(&b, one).await;
+    app.join(&b, two).await;
 
     let foreign = app.post_as(&a, &foreign, SWITCH, json!({ "tenantId": b.tenant })).await;
     let anonymous = app.post_as(&a, &anonymous, SWITCH, json!({ "tenantId": b.tenant })).await;
@@ -124,7 +119,7 @@ async fn a_tenant_that_asks_for_two_factors_takes_no_single_one(ground: Ground) 
     let app = App::start(ground).await;
     let (a, b) = (app.native("a").await, app.native("b").await);
     let (user, token) = of_home(&app, &a).await;
-    join(&app, b.tenant, user).await;
+    app.join(&b, user).await;
     let scope = Scope::of_house(app.running.house.clone(), None);
     let name = "b".to_owned();
     let strict = scope.write(move |tx| {
@@ -147,7 +142,7 @@ async fn the_tenants_that_one_may_go_to_are_listed(ground: Ground) {
     let (user, token) = of_home(&app, &a).await;
 
     let alone = app.get_as(&a, &token, "/api/v1/session/tenants").await;
-    join(&app, b.tenant, user).await;
+    app.join(&b, user).await;
     let both = app.get_as(&a, &token, "/api/v1/session/tenants").await;
 
     assert_eq!(alone.json["tenants"].as_array().unwrap().len(), 1, "{}", alone.text);
@@ -161,7 +156,7 @@ async fn a_browser_goes_on_only_from_an_origin_that_the_target_lists(ground: Gro
     let app = App::start(ground).await;
     let (a, b) = (app.browser("a").await, app.browser("b").await);
     let (user, token) = of_home(&app, &a).await;
-    join(&app, b.tenant, user).await;
+    app.join(&b, user).await;
 
     let gone = app.post_as(&a, &token, SWITCH, json!({ "tenantId": b.tenant })).await;
 

@@ -10,6 +10,7 @@ use super::super::settings::{Flags, origins};
 use super::super::tenants::wanted;
 use super::Finding;
 use super::backups::{backups, key_apart};
+use super::file::file;
 use super::walls::second_wall;
 use crate::app;
 use crate::components::Clock;
@@ -64,7 +65,12 @@ fn database(loaded: &Loaded) -> Vec<Finding> {
     }
     match DbConn::open(url) {
         Err(error) => {
-            let remedy = "is it running, and is DATABASE_URL right?";
+            let remedy = match file_of(url) {
+                Some(_) => {
+                    "may this user read and write the file and its folder, and is it an SQLite database?"
+                }
+                None => "is it running, and is DATABASE_URL right?",
+            };
             vec![Finding::fail("database", format!("does not answer: {error}"), remedy)]
         }
         Ok(mut conn) => {
@@ -83,6 +89,7 @@ fn of_database(loaded: &Loaded, conn: &mut DbConn) -> Vec<Finding> {
         .unwrap_or_else(|error| migrate::Level { refused: Some(error.words()), ..migrate::Level::default() });
     let ours = loaded.config.environment.to_string();
     let mut findings = vec![lasting(conn), clock(conn)];
+    findings.extend(file(conn));
     findings.extend(words(conn));
     if let Some(refused) = level.refused {
         findings

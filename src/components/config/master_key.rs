@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand;
 use base64::Engine;
@@ -47,6 +47,13 @@ impl Loaded {
 }
 
 impl Loaded {
+    /// Whether the next start would make a key: one that opens nothing that is there already.
+    pub fn would_make_master_key(&self, base: &Path) -> Option<PathBuf> {
+        let path = base.join(MADE);
+        let given = self.config.keys.master.is_some() || path.exists();
+        (self.config.environment.is_development() && !given).then_some(path)
+    }
+
     /// Of checked settings; what is wrong with them [`super::insecure_reasons`] has told.
     pub fn master_keys(&self) -> Result<Vec<MasterKey>, &'static str> {
         self.config.keys.master.as_ref().map_or(Err("is missing"), |keys| parse(keys.expose_secret()))

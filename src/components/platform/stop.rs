@@ -84,8 +84,11 @@ impl Platform {
     /// Unready first: for the length of the pause we still answer whoever has not noticed.
     async fn leave(&self) -> Outcome {
         self.house.stopping.store(true, Ordering::SeqCst);
+        tracing::info!(pause = ?self.house.pause, "stopping: not ready any more, and after the pause no new requests");
         sleep(self.house.pause).await;
-        self.stop().await
+        let outcome = self.stop().await;
+        tracing::info!("stopped");
+        outcome
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -10,12 +11,14 @@ use doorward::components::Clock;
 use doorward::components::copies::is_unchanged;
 use doorward::components::vault::{MasterKey, Vault};
 use doorward::db::DbConn;
+use doorward::db::copy::{Look, damage};
 use doorward::management::entity::rules;
 
 use super::backup::key;
 use crate::ground::app::{App, MASTER, config};
 use crate::ground::binary::Installation;
 use crate::ground::chance::Chance;
+use crate::ground::spawned::Spawned;
 use crate::ground::{Ground, Kind, run};
 
 #[test]
@@ -26,6 +29,11 @@ fn flipped_bytes_are_found_and_named_or_change_a_value_or_nothing() {
 #[test]
 fn a_server_does_not_start_on_a_damaged_file_and_verify_names_the_table() {
     run(Kind::Sqlite, start);
+}
+
+#[test]
+fn an_index_that_disagrees_with_its_table_is_told_while_it_is_served() {
+    run(Kind::Sqlite, disagrees);
 }
 
 const FLIPS: usize = 300;
@@ -179,11 +187,11 @@ async fn start(ground: Ground) {
 
     let told = |at: usize| {
         let run = damaged(at, 0x55);
-        (run("serve"), run("verify"))
+        (run("serve"), run("verify"), run("doctor"))
     };
 
-    let (serve, verify) = told(at);
-    let (head_serve, head_verify) = told(0);
+    let (serve, verify, doctor) = told(at);
+    let (head_serve, head_verify, _) = told(0);
     let name = bytes.windows(9).rposition(|text| text == b"tries INT").unwrap();
     let renamed = damaged(name, 1)("verify");
 
@@ -191,7 +199,39 @@ async fn start(ground: Ground) {
     assert!(serve.err.contains("the table audit_records is damaged"), "{serve:?}");
     assert!(serve.err.contains("`doorward restore FILE` puts a backup in its place"), "{serve:?}");
     assert!(verify.code == 5 && verify.out.contains("the table audit_records is damaged"), "{verify:?}");
+    assert!(doctor.code == 5 && doctor.out.contains("the table audit_records is damaged"), "{doctor:?}");
     assert!(renamed.code == 5 && renamed.out.contains("one_time_proofs is not as"), "{renamed:?}");
     assert!(head_serve.code == 1 && head_serve.err.contains("nothing can be read"), "{head_serve:?}");
     assert!(head_verify.code == 5 && head_verify.out.contains("nothing can be read"), "{head_verify:?}");
+}
+
+async fn disagrees(ground: Ground) {
+    ground.leave_unsound("the damage is what is looked for");
+    let (_installation, copy) = copy(&ground).await;
+    let (bytes, word) = (std::fs::read(&copy).unwrap(), b"p7@a.example");
+    let places = (0..bytes.len() - word.len()).filter(|at| bytes[*at..].starts_with(word));
+    // In one index of them all a letter changes so that the order of its rows stays.
+    let only_whole = |at: &usize| {
+        let mut changed = bytes.clone();
+        changed[*at + 11] += 1;
+        std::fs::write(&copy, changed).unwrap();
+        let Ok(mut conn) = DbConn::open(copy.to_str().unwrap()) else { return false };
+        let found = |conn: &mut DbConn, look| damage(conn, look).map_or(true, |damage| !damage.is_empty());
+        !found(&mut conn, Look::Quick) && found(&mut conn, Look::Whole)
+    };
+    places.into_iter().find(only_whole).expect("an index that holds the address");
+    let served = Ground::at(Kind::Sqlite, format!("sqlite://{}", copy.display()));
+
+    let server = Spawned::with(&served, &[]);
+
+    let began = Instant::now();
+    while !server.text().contains("missing from index") {
+        assert!(began.elapsed() < Duration::from_secs(30), "{}", server.text());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(
+        server.text().contains("the database is damaged; `doorward verify` looks closer"),
+        "{}",
+        server.text()
+    );
 }

@@ -140,6 +140,8 @@ async fn refusals(ground: Ground) {
         &elsewhere_with(&smtp).with("DOORWARD_ENV", "development").with("DOORWARD_MAIL__TRANSPORT", "keep"),
         &["restore", &copy],
     );
+    let keyless = Installation::bare();
+    let no_key = refused(&keyless, &["restore", &copy]);
     let mut bytes = std::fs::read(&copy).unwrap();
     bytes[5000] ^= 1;
     std::fs::write(&copy, bytes).unwrap();
@@ -152,6 +154,8 @@ async fn refusals(ground: Ground) {
         other_environment.contains("it belongs to test, the settings say development"),
         "{other_environment}"
     );
+    assert!(no_key.contains("there is no master key at") && no_key.contains("data/master.key"), "{no_key}");
+    assert!(!keyless.path("data").exists(), "a key was made that opens nothing");
     assert!(changed.contains("it is not what was backed up"), "{changed}");
 }
 

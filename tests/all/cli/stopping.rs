@@ -2,14 +2,17 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::ground::Ground;
 use crate::ground::binary::{Installation, Running};
 use crate::ground::on_both;
+use crate::ground::spawned::Spawned;
 
 on_both!(
     shut_1_a_request_in_flight_is_answered_and_the_process_ends_with_0,
+    a_stop_is_told_in_the_log_when_it_begins_and_when_it_is_done,
     shut_1_a_second_signal_ends_hard_at_once,
     shut_2_readiness_turns_false_before_the_listener_closes,
     shut_2_startup_stays_true_and_a_worker_does_not_listen,
@@ -43,6 +46,23 @@ async fn shut_1_a_request_in_flight_is_answered_and_the_process_ends_with_0(grou
 
     assert!(answer.starts_with(b"HTTP/1.1 "), "{answer:?}");
     assert_eq!(code, Some(0));
+}
+
+async fn a_stop_is_told_in_the_log_when_it_begins_and_when_it_is_done(ground: Ground) {
+    let server = Spawned::with(&ground, &[]);
+
+    signal(server.id());
+
+    let (told, began) = (["stopping: not ready any more", "\"stopped\""], Instant::now());
+    while !told.iter().all(|words| server.text().contains(words)) {
+        assert!(began.elapsed() < Duration::from_secs(30), "{}", server.text());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// As a supervisor does.
+fn signal(process: u32) {
+    assert!(Command::new("kill").arg(process.to_string()).status().unwrap().success());
 }
 
 async fn shut_1_a_second_signal_ends_hard_at_once(ground: Ground) {

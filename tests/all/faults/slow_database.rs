@@ -41,6 +41,12 @@ fn while_the_database_is_silent_for_long_nobody_waits_for_ever() {
 }
 
 #[test]
+#[ignore = "a minute long: `make faults` runs it"]
+fn who_is_alone_with_a_silent_database_is_told_within_35_seconds() {
+    run(Kind::Postgres, alone);
+}
+
+#[test]
 fn connections_torn_in_the_middle_of_their_work_lose_nothing_that_was_acknowledged() {
     run(Kind::Postgres, |ground| torn(ground, 6));
 }
@@ -166,6 +172,31 @@ async fn silent(ground: Ground, seconds: u64) {
     assert!(known > 0 && refused > 0);
     for (least, most) in [(before, grown), (before, after)] {
         assert!(most.0 <= least.0 + 2 * POOL && most.1 <= least.1 + 8 * POOL, "{least:?} grew to {most:?}");
+    }
+}
+
+/// With connections to spare: what the refusal itself looks up must not wait for the silence to end.
+async fn alone(ground: Ground) {
+    let mut chance = Chance::seeded("NETWORK_SEED");
+    let Behind { proxy, server, door, .. } = behind(&ground, (1, 4 * POOL), &mut chance).await;
+    let town = Town::at(&server.address, &door);
+    // Each fills a connection of its own.
+    join_all((0..2 * POOL).map(|_| town.request(Method::GET, "/multitenant/current").send())).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    proxy.turn(Mode::Blackhole);
+
+    let asked = |path: &'static str, origin: &'static str| {
+        let (request, began) = (town.request(Method::GET, path).header("origin", origin), Instant::now());
+        async move { (path, Reply::of(request).await.status.as_u16(), began.elapsed()) }
+    };
+    let known = asked("/multitenant/current", "http://localhost:5173");
+    let unknown = asked("/auth/me", "https://nobody.example");
+    let nowhere = asked("/nowhere", "https://nobody.example");
+    let answers = tokio::join!(known, unknown, nowhere);
+
+    println!("alone with a silent database: {answers:?}");
+    for (path, status, took) in [answers.0, answers.1, answers.2] {
+        assert!(status != 200 && took < Duration::from_secs(36), "{path}: {status} after {took:?}");
     }
 }
 

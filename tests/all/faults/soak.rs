@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
-use doorward::base::Timestamp;
+use doorward::components::Clock;
 use doorward::db::DbConn;
 use doorward::db::schema::cron_jobs;
 
@@ -41,6 +41,8 @@ const SHORT: &[(&str, &str)] = &[
 /// Rows of which none is older than these lifetimes and a clean-up.
 const PASSING: &str = "SELECT (SELECT count(*) FROM sign_ups) + (SELECT count(*) FROM one_time_proofs) + \
     (SELECT count(*) FROM jobs) + (SELECT count(*) FROM domain_events) AS rows";
+/// Rows of a quiet moment.
+const FEW: i64 = 500;
 /// Caches fill for so long: they hold some twenty thousand of a thing.
 const WARM: f64 = 0.5;
 /// A shorter look tells growth from noise in nothing.
@@ -104,14 +106,18 @@ async fn a_server_that_runs_for_long_grows_by_nothing(ground: Ground) {
     check(&ground, &mut callers, &when);
     assert!(callers.iter().all(|caller| caller.unanswered == 0) && town.refusals() == 0, "{when}");
     assert!(late.0 <= early.0 + 5, "{when}: descriptors grow: {early:?}, then {late:?}");
-    let worst = |glances: &[Glance]| glances.iter().map(|glance| glance.rows).max().unwrap();
-    let (before, after) = (worst(&warm[..warm.len() / 2]), worst(&warm[warm.len() / 2..]));
-    assert!(after <= before * 2, "{when}: rows that pass stay: {before}, then {after}");
+    // Between one clean-up and the next they rise and fall: what counts is the middle.
+    let usual =
+        |glances: &[Glance]| glances.iter().map(|glance| glance.rows).sum::<i64>() / glances.len() as i64;
+    let (before, after) = (usual(&warm[..warm.len() / 2]), usual(&warm[warm.len() / 2..]));
+    assert!(after <= before * 5 / 4 + FEW, "{when}: rows that pass stay: {before}, then {after}");
     assert!(lasting < LONG || slope(warm) * 3600.0 < MIB_AN_HOUR, "{when}: memory grows");
 }
 
+/// By now: a turn that was done already is not done again.
 fn everything_is_due(conn: &mut DbConn) {
-    diesel::update(cron_jobs::table).set(cron_jobs::next_at.eq(Timestamp::EPOCH)).execute(conn).unwrap();
+    let now = Clock::real().now();
+    diesel::update(cron_jobs::table).set(cron_jobs::next_at.eq(now)).execute(conn).unwrap();
 }
 
 fn glance(conn: &mut DbConn, server: &Spawned, town: &Town<'_>, began: Instant) -> Glance {

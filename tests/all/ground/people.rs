@@ -52,6 +52,12 @@ impl App {
         made.await.unwrap()
     }
 
+    /// Makes somebody of another tenant a member here.
+    pub async fn join(&self, door: &Door, user: UserId) {
+        let (scope, tenant) = (Scope::of_house(self.running.house.clone(), None), door.tenant);
+        scope.write(move |tx| Ok(User::join(tx.conn, tenant, user, tx.now)?)).await.unwrap();
+    }
+
     /// Makes somebody an admin of the door's tenant.
     pub async fn promote(&self, door: &Door, user: UserId) {
         let tenant = door.tenant;

@@ -1,5 +1,8 @@
 //! People as they see themselves and as their admins do.
 
+use doorward::base::UserId;
+use doorward::db::Above;
+use doorward::identity::User;
 use reqwest::Method;
 use serde_json::json;
 
@@ -15,6 +18,7 @@ on_both!(
     people_are_listed_a_page_at_a_time,
     a_name_is_searched_for_as_it_stands,
     ten_3_ids_and_places_of_another_tenant_are_none_here,
+    ten_3_who_belongs_to_two_tenants_has_in_each_the_rights_given_there,
     ses_5_who_is_switched_off_is_out_on_every_node,
     the_last_admin_stays,
     priv_2_nobody_acts_on_who_holds_more,
@@ -132,6 +136,30 @@ async fn ten_3_ids_and_places_of_another_tenant_are_none_here(ground: Ground) {
     let statuses = [&place, &read, &off, &name].map(|reply| reply.status.as_u16());
     assert_eq!(statuses, [422, 404, 404, 404]);
     assert_eq!(app.get_as(&other, &theirs, "/auth/me").await.json["user"]["name"], "Ada");
+}
+
+async fn ten_3_who_belongs_to_two_tenants_has_in_each_the_rights_given_there(ground: Ground) {
+    let app = start(ground).await;
+    let (door, other) = (app.native("a").await, app.native("b").await);
+    let token = admin(&app).await;
+    let bob = app.resident(&other, "bob@example.com").await;
+    app.make_admin(&other, bob).await;
+    app.join(&door, bob).await;
+    let eve = app.resident(&other, "eve@example.com").await;
+
+    // Several at once: of them the server asks in words of their own.
+    let list = app.post_as(&door, &token, "/auth/list-users", json!({})).await;
+    let (tenant, ids) = (door.tenant, [bob, eve]);
+    let db = &app.running.house.db;
+    let members =
+        db.above(Above::Person).read(move |conn| Ok(User::members(conn, tenant, &ids)?)).await.unwrap();
+
+    let users = list.json["users"].as_array().unwrap();
+    let of = |user: UserId| {
+        users.iter().find(|one| one["id"] == json!(user)).map(|one| one["permissions"].clone())
+    };
+    assert_eq!((users.len(), of(bob)), (2, Some(json!([]))), "{}", list.text);
+    assert_eq!(members.iter().map(|user| user.id).collect::<Vec<_>>(), [bob]);
 }
 
 async fn ses_5_who_is_switched_off_is_out_on_every_node(ground: Ground) {

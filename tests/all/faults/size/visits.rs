@@ -8,6 +8,7 @@ use doorward::base::{JobId, Timestamp};
 use doorward::components::Clock;
 use doorward::components::config::{MailTls, MailTransport};
 use doorward::db::schema::{cron_jobs, jobs};
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -18,6 +19,9 @@ use crate::account::{NEW, token};
 use crate::ground::app::{App, Door, Reply, SECRET, config};
 use crate::ground::people::{Holder, PASSWORD};
 use crate::ground::smtp::Smtp;
+
+/// So often that each connection has made its plans.
+const TIMES: usize = 60;
 
 pub struct Visitor<'t> {
     pub app: App,
@@ -62,6 +66,7 @@ impl<'t> Visitor<'t> {
             self.admins(&home).await;
             self.accounts(&home).await;
         }
+        self.together().await;
         self.origins(small).await;
         self.backends().await;
         self.by_itself().await;
@@ -94,6 +99,20 @@ impl<'t> Visitor<'t> {
         }
         let nameless = Door { client: "nobody-knows".into(), ..home.door.clone() };
         assert_eq!(self.app.get(&nameless, "/api/v1/multitenant/current").await.status, 400);
+    }
+
+    /// Who comes at once shares statements, for which PostgreSQL makes a plan of its own after the fifth time: one that
+    /// does not know how large the tenant is.
+    async fn together(&self) {
+        let (door, mut crowd) = (self.town.door(0), Vec::new());
+        for person in (10..=80).step_by(10) {
+            crowd.push(self.app.session(&door, self.town.user(person)).await);
+        }
+        for _ in 0..TIMES {
+            self.app.running.house.forget_all();
+            let all = crowd.iter().map(|one| self.app.get_as(&door, &one.access, "/api/v1/auth/me"));
+            assert!(join_all(all).await.iter().all(|reply| reply.status == 200));
+        }
     }
 
     /// Without a host: by the client, by the page, by nothing; and a page that says that it is ours.
