@@ -10,7 +10,6 @@ use doorward::db::DbConn;
 use doorward::db::schema::cron_jobs;
 
 use super::caller::Town;
-use super::ledger::check;
 use super::load::{SETTINGS, people, under_load};
 use crate::ground::chance::Chance;
 use crate::ground::counters::{allocated_of, memory_of};
@@ -103,7 +102,8 @@ async fn a_server_that_runs_for_long_grows_by_nothing(ground: Ground) {
         town.refusals(),
     );
     drop(server);
-    check(&ground, &mut callers, &when);
+    // Events and jobs are cleaned away meanwhile, so there is no ledger to hold against the answers: what is left is held
+    // against the rules when the ground is given back.
     assert!(callers.iter().all(|caller| caller.unanswered == 0) && town.refusals() == 0, "{when}");
     assert!(late.0 <= early.0 + 5, "{when}: descriptors grow: {early:?}, then {late:?}");
     // Between one clean-up and the next they rise and fall: what counts is the middle.
