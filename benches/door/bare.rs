@@ -35,7 +35,8 @@ static SIGNED: LazyLock<(Vec<u8>, Vec<u8>)> = LazyLock::new(|| {
 });
 
 /// With PostgreSQL also `/row`: one select by its primary key on a connection of the worker's own, which nothing with a
-/// pool between can beat; `/proven-row`: the same after the signature of a token. With a folder `/commit`: one row changed, as durably as ours, with whoever waits at the time.
+/// pool between can beat; `/proven-row`: the same after the signature of a token. With a folder `/commit`: one row
+/// changed, as durably as ours, with whoever waits at the time.
 pub fn serve(port: u16, place: Option<String>) {
     let (url, folder): (Vec<_>, Vec<_>) = place.into_iter().partition(|place| place.starts_with("postgres"));
     let (url, gathering) = (url.into_iter().next(), folder.first().map(|folder| gather(Path::new(folder))));

@@ -106,6 +106,14 @@ pub fn damage(conn: &mut DbConn, look: Look) -> Result<Vec<String>> {
     Ok(lines.into_iter().map(|line| named(conn, line)).collect())
 }
 
+/// And takes it back. To begin tells nothing: of a file that is read only SQLite makes a transaction that reads.
+pub fn try_to_write(conn: &mut DbConn) -> QueryResult<()> {
+    conn.begin_write()?;
+    let tried = conn.batch_execute("CREATE TABLE tried (n integer)");
+    conn.roll_back();
+    tried
+}
+
 /// By the words in which SQLite says that what it reads cannot be what it wrote.
 pub fn is_damage(words: &str) -> bool {
     let signs = ["malformed", "not a database", "corrupt", "disk I/O error", "unsupported file format"];
@@ -146,5 +154,22 @@ fn named(conn: &mut SqliteConnection, line: &str) -> String {
         Some(Root { name, .. }) => format!("the table {name} is damaged{page}: {what}"),
         None if root == 1 => format!("the list of tables is damaged{page}: {what}"),
         None => format!("the file is damaged{page}: {what}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_read_only_is_told_from_one_that_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("doorward.db").display().to_string();
+        let mut conn = DbConn::open(&path).unwrap();
+        conn.batch_execute("CREATE TABLE anything (n integer)").unwrap();
+
+        assert!(try_to_write(&mut conn).is_ok() && try_to_write(&mut conn).is_ok());
+        let mut conn = DbConn::open(&format!("file:{path}?mode=ro")).unwrap();
+        assert!(try_to_write(&mut conn).unwrap_err().to_string().contains("readonly"));
     }
 }

@@ -46,7 +46,7 @@ const FEW: i64 = 500;
 const WARM: f64 = 0.5;
 /// A shorter look tells growth from noise in nothing.
 const LONG: Duration = Duration::from_secs(20 * 60);
-const MIB_AN_HOUR: f64 = 4.0;
+const MIB_AN_HOUR: f64 = 1.0;
 
 #[derive(Debug, Clone, Copy)]
 struct Glance {

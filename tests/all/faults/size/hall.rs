@@ -15,7 +15,7 @@ use crate::ground::leash::Leash;
 use crate::ground::{Ground, Kind};
 
 /// No disk is waited for, and nobody tidies up while something is measured. Buffers are a quarter of a machine of 8 GB,
-/// as PostgreSQL advises: with fewer a look-up pays for pages that it copies in, which says nothing of the statement.
+/// as PostgreSQL advises.
 const QUIET: &str = "-c fsync=off -c full_page_writes=off -c autovacuum=off -c shared_buffers=2GB \
     -c max_wal_size=8GB -c log_line_prefix=";
 
