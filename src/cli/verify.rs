@@ -24,7 +24,12 @@ pub struct Verify {
 
 pub fn run(flags: &Flags, options: &Verify) -> Done {
     let loaded = flags.load()?;
-    if let Some(faults) = damaged(loaded.config.database.url.expose_secret()) {
+    let url = loaded.config.database.url.expose_secret();
+    // Looking makes nothing, also in development.
+    if let Some(file) = file_of(url).filter(|file| !file.exists()) {
+        return Err(format!("there is no database at {} yet", file.display()));
+    }
+    if let Some(faults) = damaged(url) {
         return Ok(tell(&faults, options));
     }
     at_desk(flags, async |scope| {

@@ -246,7 +246,8 @@ pub const TEXTS: &[(&str, &str, &str)] = texts![
     "00000000000001_init",
     "00000000000002_backups",
     "00000000000003_second_wall",
-    "00000000000004_growth"
+    "00000000000004_growth",
+    "00000000000005_guests"
 ];
 
 fn belong_to(conn: &mut DbConn, environment: &str, now: Timestamp) -> Result<()> {

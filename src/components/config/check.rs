@@ -1,5 +1,7 @@
 //! Values that each are fine and together are not.
 
+use std::time::Duration;
+
 use super::{Config, Environment, MailTransport};
 
 /// The key, and what is wrong with it.
@@ -10,7 +12,7 @@ pub fn check(config: &Config) -> Vec<(&'static str, String)> {
             found.push((key, reason.to_owned()));
         }
     };
-    let (server, lifetimes, mail) = (&config.server, &config.lifetimes, &config.mail);
+    let (server, lifetimes) = (&config.server, &config.lifetimes);
     let shared = server.listen == server.metrics_listen && server.listen.port() != 0;
     demand(!shared, "server.metrics_listen", "must be another listener than server.listen");
     match server.public_url.as_deref() {
@@ -45,13 +47,32 @@ pub fn check(config: &Config) -> Vec<(&'static str, String)> {
     );
     // argon2 itself refuses less than 8 KiB a lane.
     demand(config.hashing.memory_kib.get() >= 8, "hashing.memory_kib", "must be at least 8");
+    for (key, wait) in waits(config) {
+        demand(wait <= LONGEST_WAIT, key, "must be at most 30 seconds: no answer takes longer than 35");
+    }
+    check_mail(config, &mut demand);
+    found
+}
+
+fn check_mail(config: &Config, demand: &mut impl FnMut(bool, &'static str, &str)) {
+    let mail = &config.mail;
     demand(mail.user.is_some() == mail.password.is_some(), "mail.user", "goes together with mail.password");
     let production = config.environment == Environment::Production;
     let sends = mail.transport == MailTransport::Smtp;
     demand(!sends || production || mail.from.is_some(), "mail.from", "is required when mail is sent");
     demand(!sends || production || mail.host.is_some(), "mail.host", "is required when mail is sent");
     demand(!production || mail.allowed_domains.is_empty(), "mail.allowed_domains", "is not for production");
-    found
+}
+
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// What a request may stand in line for, before it is told to come back.
+fn waits(config: &Config) -> [(&'static str, Duration); 3] {
+    [
+        ("database.wait", config.database.wait),
+        ("database.lock_wait", config.database.lock_wait),
+        ("hashing.queue_wait", config.hashing.queue_wait),
+    ]
 }
 
 fn is_base(url: &str) -> bool {

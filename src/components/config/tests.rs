@@ -163,6 +163,9 @@ fn values_that_contradict_each_other_are_refused() {
     assert_eq!(refused_file("[roles]\nserve = false\nwork = false"), ["roles.serve"]);
     assert_eq!(refused_file("[guesses]\ndelay_from = 101"), ["guesses.delay_from"]);
     assert_eq!(refused_file("[hashing]\nmemory_kib = 7"), ["hashing.memory_kib"]);
+    assert_eq!(refused_file("[database]\nwait = 31"), ["database.wait"]);
+    assert_eq!(refused_file("[database]\nlock_wait = 31"), ["database.lock_wait"]);
+    assert_eq!(refused_file("[hashing]\nqueue_wait = 31"), ["hashing.queue_wait"]);
     assert_eq!(refused_file("[mail]\nuser = 'a'"), ["mail.user"]);
     assert_eq!(refused_file("[mail]\ntransport = 'smtp'"), ["mail.host"]);
 }

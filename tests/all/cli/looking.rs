@@ -51,11 +51,19 @@ async fn a_migration_that_is_pending_is_told_and_changes_nothing(ground: Ground)
 
     let done = (migrated.run(&["migrate", "--check"]), migrated.run(&["migrate"]));
     let before = fresh.run(&["migrate", "--check"]);
+    let nothing = Installation::bare().with("DOORWARD_ENV", "development");
+    let verified = nothing.run(&["verify"]);
     let made = fresh.run(&["migrate"]);
 
     assert_eq!((done.0.code, done.0.out.as_str()), (0, "the database is up to date\n"), "{}", done.0.err);
     assert_eq!(done.1.out, "nothing to do: the database is up to date\n");
     assert_eq!((before.code, before.out.as_str()), (5, "there is no database yet\n"), "{}", before.err);
+    assert_eq!(
+        (verified.code, nothing.path("data").exists()),
+        (1, false),
+        "looking made something: {}",
+        verified.err
+    );
     let versions = doorward::db::migrate::TEXTS.iter().filter_map(|(name, ..)| name.split('_').next());
     let applied: String = versions.map(|version| format!("applied {version}\n")).collect();
     assert_eq!((made.code, made.out), (0, applied), "{}", made.err);

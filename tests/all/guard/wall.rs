@@ -141,6 +141,76 @@ fn ten_5_within_a_tenant_nothing_of_another_is_seen_or_changed() {
     });
 }
 
+/// What a guest's home and the tenant they visit may do to each other's rows: look, and no more than a login needs.
+#[test]
+fn ten_5_a_tenant_that_is_visited_ends_no_guest_and_their_home_gives_them_nothing_there() {
+    run(Kind::Postgres, async |ground| {
+        let mut town = Town::fill(&ground);
+        let ((a, _), (b, bob)) = (town.a, town.b);
+        let of_bob = format!("WHERE user_id = '{}'", bob.0);
+        let visit = format!(
+            "INSERT INTO memberships SELECT '{}', user_id, epoch, created_at FROM memberships {of_bob}",
+            a.0
+        );
+        town.conn.batch_execute(&visit).unwrap();
+        town.stand(Some(a));
+
+        assert_eq!(town.count("users", &format!("WHERE id = '{}'", bob.0)), Some(1), "a guest is seen");
+        let logged_in = format!("UPDATE users SET last_login_at = created_at WHERE id = '{}'", bob.0);
+        assert_eq!(town.change(&logged_in), Some(1), "and can log in");
+        assert_eq!(
+            town.change(&format!("DELETE FROM users WHERE id = '{}'", bob.0)),
+            Some(0),
+            "a guest was ended"
+        );
+        for login in ["password_logins", "anonymous_logins", "digid_logins", "openid_logins", "totp_settings"]
+        {
+            assert_eq!(town.count(login, &of_bob), Some(1), "{login}");
+            assert_eq!(
+                town.change(&format!("DELETE FROM {login} {of_bob}")),
+                Some(0),
+                "{login} of a guest was ended"
+            );
+            let again = format!("INSERT INTO {login} SELECT * FROM {login} {of_bob}");
+            assert_eq!(town.change(&again), None, "{login} was made for a guest");
+        }
+
+        town.stand(Some(b));
+        for (table, columns) in [
+            ("user_roles", "user_id, role_id, '$', granted_by, created_at"),
+            ("memberships", "'$', user_id, epoch, created_at"),
+        ] {
+            let columns = columns.replace('$', &a.0.to_string());
+            let given = format!(
+                "INSERT INTO {table} SELECT {columns} FROM {table} {of_bob} AND tenant_id = '{}'",
+                b.0
+            );
+            assert_eq!(town.change(&given), None, "a home gave its person something elsewhere: {table}");
+        }
+        forget(&mut town);
+    });
+}
+
+/// A function that answers as the tables' owner believes no table that its caller made up.
+#[test]
+fn ten_5_a_temporary_table_makes_nobody_a_member() {
+    run(Kind::Postgres, async |ground| {
+        let mut town = Town::fill(&ground);
+        let ((a, _), (_, bob)) = (town.a, town.b);
+        town.stand(Some(a));
+
+        let lie = format!(
+            "CREATE TEMPORARY TABLE memberships AS SELECT '{}'::uuid AS tenant_id, '{}'::uuid AS user_id",
+            a.0, bob.0
+        );
+        town.conn.batch_execute(&lie).unwrap();
+
+        assert_eq!(town.count("users", &format!("WHERE id = '{}'", bob.0)), Some(0));
+        town.conn.batch_execute("DROP TABLE pg_temp.memberships").unwrap();
+        forget(&mut town);
+    });
+}
+
 /// What was laid out for looking at is no sound town.
 fn forget(town: &mut Town) {
     town.conn.batch_execute("RESET ROLE").unwrap();

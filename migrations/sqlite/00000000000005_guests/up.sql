@@ -1,0 +1,2 @@
+-- PostgreSQL alone has a second wall between tenants.
+SELECT 1;
