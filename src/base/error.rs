@@ -188,6 +188,7 @@ refusals! {
     MALFORMED = 400 "error.server.malformedRequest" "The request is not formed as HTTP asks.";
     INVALID = 422 "validator.error" "Some members of the input are not valid; see `errors`.";
     INVALID_ENCODING = 400 "router.param.invalidEncoding" "The path or query holds characters that are not valid UTF-8 or percent-encoding.";
+    INVALID_HEADER = 400 "router.header.invalid" "A header stands twice that may stand once, or holds characters other than ASCII.";
     RATE_LIMITED = 429 "server.internal.rateLimit" "Too many requests. Wait as long as Retry-After says.";
     STORAGE_FULL = 503 "error.server.storageFull" "The server has no room left to write. What is there can be read; try again after Retry-After seconds.";
     /// The connection was lost, or time was up, while a change was on its way to the disk.

@@ -7,7 +7,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderName};
 
 use super::Proxies;
-use crate::base::error::INVALID_ENCODING;
+use crate::base::error::{INVALID_ENCODING, INVALID_HEADER};
 use crate::base::{Error, RequestId, Result};
 
 #[derive(Debug, Clone)]
@@ -143,10 +143,10 @@ fn single(request: &HttpRequest, name: &HeaderName) -> Result<Option<String>> {
     let mut values = request.headers().get_all(name);
     let Some(first) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(INVALID_ENCODING.saying("A header stands twice that may stand once."));
+        return Err(INVALID_HEADER.saying("A header stands twice that may stand once."));
     }
     let text =
-        first.to_str().map_err(|_| INVALID_ENCODING.saying("A header holds characters other than ASCII."))?;
+        first.to_str().map_err(|_| INVALID_HEADER.saying("A header holds characters other than ASCII."))?;
     Ok(Some(text.trim().to_string()).filter(|text| !text.is_empty()))
 }
 

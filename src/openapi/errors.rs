@@ -6,8 +6,8 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use crate::base::error::{
-    self, BUSY, INTERNAL, INVALID, INVALID_ENCODING, RATE_LIMITED, Refusal, STALE, STORAGE_FULL, TOO_LARGE,
-    TOO_SLOW, UNDECIDED, UNPARSABLE, UNSUPPORTED_MEDIA_TYPE, URL_TOO_LONG,
+    self, BUSY, INTERNAL, INVALID, INVALID_ENCODING, INVALID_HEADER, RATE_LIMITED, Refusal, STALE,
+    STORAGE_FULL, TOO_LARGE, TOO_SLOW, UNDECIDED, UNPARSABLE, UNSUPPORTED_MEDIA_TYPE, URL_TOO_LONG,
 };
 use crate::base::{Error, FieldError, RequestId};
 use crate::components::sandbox;
@@ -71,7 +71,8 @@ fn by_access(access: Access) -> Vec<&'static Refusal> {
 }
 
 fn by_input(route: &Route) -> Vec<&'static Refusal> {
-    let mut all: Vec<&'static Refusal> = vec![&INVALID, &INVALID_ENCODING, &TOO_LARGE, &URL_TOO_LONG];
+    let mut all: Vec<&'static Refusal> =
+        vec![&INVALID, &INVALID_ENCODING, &INVALID_HEADER, &TOO_LARGE, &URL_TOO_LONG];
     if route.method != Method::Get {
         all.extend([&STALE, &UNDECIDED]);
     }

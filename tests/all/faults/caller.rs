@@ -47,6 +47,8 @@ pub struct Town<'a> {
     pub refused: Mutex<Vec<(Instant, Instant)>>,
     /// Where the disk fails on purpose, what the server could not do is no news; how often it said so.
     pub failures: Option<AtomicU64>,
+    /// Where a session may be lost, whoever asked for something with it meanwhile is not let in.
+    loses: bool,
     over: AtomicBool,
 }
 
@@ -220,7 +222,11 @@ impl<'a> Town<'a> {
     pub fn at(address: &str, door: &'a Door) -> Self {
         let (base, http) = (format!("http://{address}"), Client::new());
         let (done, refused) = (Acknowledged::default(), Mutex::default());
-        Self { http, base, door, done, refused, failures: None, over: AtomicBool::new(false) }
+        Self { http, base, door, done, refused, failures: None, loses: false, over: AtomicBool::new(false) }
+    }
+
+    pub fn where_changes_are_lost(self) -> Self {
+        Self { loses: true, ..self }
     }
 
     pub fn where_disks_fail(self) -> Self {
@@ -267,6 +273,7 @@ impl<'a> Town<'a> {
                 self.failures.as_ref().map(|count| count.fetch_add(1, Ordering::SeqCst));
                 Answer::Busy
             }
+            401 if self.loses => Answer::Busy,
             _ => panic!("{status}: {text}"),
         }
     }

@@ -196,7 +196,7 @@ async fn not_waited_for(behind: Duration, chance: &mut Chance, when: &str) {
     let follow = (HERE, between.address.port());
     let mut pair = Pair::of((HERE, primary), follow, false, chance).await;
     let mut callers = std::mem::take(&mut pair.callers);
-    let town = Town::at(&pair.server.address, &pair.door);
+    let town = Town::at(&pair.server.address, &pair.door).where_changes_are_lost();
     let (mut received, mut back) = ([0; 5], Duration::ZERO);
     let noticed = Duration::from_millis(chance.next(3000));
 

@@ -33,7 +33,8 @@ async fn ten_2_a_token_is_good_in_its_own_tenant_alone_wherever_another_is_named
         assert_eq!(reply.status, 401, "{door:?}");
     }
     let twice = app.request(&a, Method::GET, "/session/list").bearer_auth(&token);
-    assert_eq!(Reply::of(twice.header("doorward-client", "b-app")).await.status, 400);
+    let refused = Reply::of(twice.header("doorward-client", "b-app")).await;
+    assert_eq!((refused.status.as_u16(), refused.key()), (400, "router.header.invalid"));
     let inside =
         app.post_as(&a, &token, "/api/v1/session/logout-others", json!({ "tenant": b.tenant })).await;
     assert_eq!(inside.status, 422);
