@@ -33,10 +33,13 @@ use crate::identity::{Handler, Route, route, serve};
 use crate::jobs::worker::Worker;
 use crate::management::entity::{canary, set_canary};
 use crate::management::set_back::Timekeeper;
+use crate::permissions::catalogue::make_known;
 use crate::sessions::flush::Flush;
 use books::{Books, Open};
 
-use crate::{audit, auth, development, jobs, management, openapi, sessions, tenancy, tokens, users};
+use crate::{
+    audit, auth, development, jobs, management, openapi, permissions, sessions, tenancy, tokens, users,
+};
 
 /// Every room's routes: the one list that router, gate and API document are made from.
 pub fn routes() -> Vec<Route> {
@@ -44,6 +47,7 @@ pub fn routes() -> Vec<Route> {
         tenancy::controller::routes(),
         sessions::controller::routes(),
         users::controller::routes(),
+        permissions::controller::routes(),
         auth::password::controller::routes(),
         auth::account::controller::routes(),
         tokens::controller::routes(),
@@ -217,6 +221,7 @@ impl Component for Shared {
 
     async fn init(&mut self, (given, db, keys, hasher, post): Self::Consumes) -> Result<House, Cause> {
         one_master_key(&db, &given.vault).await?;
+        make_known(&db, &given.config.permissions.known, given.clock.now()).await?;
         let now = given.clock.clone();
         let (clock, classes): (limiter::Clock, _) =
             (Arc::new(move || now.steady()), limits::classes(&given.config));

@@ -24,7 +24,7 @@ pub use client::{App, Client, ClientKind};
 pub use house::House;
 pub use job::{Claimed, Failure, Handler};
 pub use pending::{Next, PendingLogin};
-pub use route::{Access, Method, Nothing, Route};
+pub use route::{Access, Method, Nothing, Route, SUCCESS, Success};
 pub use scope::{Scope, Who};
 pub use session::{Factors, Live, LoginType, Session, SessionKind};
 pub use tenant::{SignUp, Tenant};

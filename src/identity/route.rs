@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -80,6 +81,14 @@ pub struct Route {
     pub(super) meters: Arc<Meters>,
     run: Run,
 }
+
+/// What a route answers that has nothing to tell but that it is done.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Success {
+    pub success: bool,
+}
+
+pub const SUCCESS: Success = Success { success: true };
 
 /// What a route without input takes.
 #[derive(Debug, serde::Deserialize, JsonSchema)]

@@ -124,6 +124,14 @@ impl Tenant {
         of_one.order(tenants::issuer.desc()).select(tenants::id).first(conn).optional()
     }
 
+    /// Whatever was decided in this tenant before is old.
+    pub fn raise_epoch(conn: &mut DbConn, id: TenantId, now: Timestamp) -> QueryResult<usize> {
+        use tenants as t;
+        diesel::update(t::table.find(id))
+            .set((t::epoch.eq(t::epoch + 1), t::updated_at.eq(now)))
+            .execute(conn)
+    }
+
     /// The epoch, if the tenant is open: what a write compares with what its request saw.
     pub fn open_epoch(conn: &mut DbConn, id: TenantId) -> QueryResult<Option<i64>> {
         tenants::table

@@ -19,7 +19,7 @@ use crate::identity::gate::{
 use crate::identity::route::Source;
 use crate::identity::token::{self, EXPIRED_TOKEN, INVALID_TOKEN, MISSING_TOKEN};
 use crate::identity::{Access, Method, Route, serve};
-use crate::{auth, development, jobs, management, sessions, tokens, users};
+use crate::{auth, development, jobs, management, permissions, sessions, tokens, users};
 
 /// Each file that declares refusals, below `src/`, with what it declares. A test reads the sources to compare.
 pub fn declared() -> Vec<(&'static str, &'static [&'static Refusal])> {
@@ -36,6 +36,7 @@ pub fn declared() -> Vec<(&'static str, &'static [&'static Refusal])> {
         ("management/events/keys.rs", management::events::keys::ALL),
         ("management/events/people.rs", management::events::people::ALL),
         ("management/events/tenants.rs", management::events::tenants::ALL),
+        ("permissions/events/mod.rs", permissions::events::ALL),
         ("users/events/mod.rs", users::events::ALL),
         ("auth/account/events/mod.rs", auth::account::events::ALL),
         ("auth/password/events/mod.rs", auth::password::events::ALL),

@@ -1,10 +1,14 @@
 //! Permissions, roles and who holds them, in the database.
 
-use diesel::prelude::*;
+use std::collections::BTreeMap;
 
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+
+use super::answers::RoleShown;
 use crate::base::{PermissionId, RoleId, TenantId, Timestamp, UserId};
-use crate::db::schema::{permissions, role_permissions, roles, user_roles};
-use crate::db::{BothDsl, DbConn, columns};
+use crate::db::schema::{permissions, role_permissions, roles, user_roles, users};
+use crate::db::{BothDsl, DbConn, columns, sql};
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = roles, treat_none_as_default_value = false)]
@@ -18,6 +22,21 @@ pub struct Role {
 }
 
 impl Role {
+    /// One that the tenant made for itself.
+    pub fn new(tenant: TenantId, identifier: &str, now: Timestamp) -> Self {
+        let (id, identifier) = (RoleId::new(), identifier.to_owned());
+        Self { id, tenant_id: tenant, identifier, is_mandatory: false, created_at: now, updated_at: now }
+    }
+
+    pub fn shown(&self) -> RoleShown {
+        RoleShown { identifier: self.identifier.clone(), id: self.id }
+    }
+
+    pub fn list(conn: &mut DbConn, tenant: TenantId) -> QueryResult<Vec<Self>> {
+        let theirs = roles::table.filter(roles::tenant_id.eq(tenant)).order(roles::identifier);
+        theirs.select(columns::<Self>()).load(conn)
+    }
+
     pub fn named(conn: &mut DbConn, tenant: TenantId, identifier: &str) -> QueryResult<Option<Self>> {
         roles::table
             .filter(roles::tenant_id.eq(tenant))
@@ -49,6 +68,28 @@ impl Role {
     pub fn insert(&self, conn: &mut DbConn) -> QueryResult<usize> {
         diesel::insert_into(roles::table).values(self).on_conflict_do_nothing().both().execute(conn)
     }
+
+    /// From everybody who has it, too.
+    pub fn delete(&self, conn: &mut DbConn) -> QueryResult<usize> {
+        diesel::delete(roles::table.find(self.id).filter(roles::tenant_id.eq(self.tenant_id))).execute(conn)
+    }
+
+    pub fn touch(&self, conn: &mut DbConn, now: Timestamp) -> QueryResult<usize> {
+        let this = roles::table.find(self.id).filter(roles::tenant_id.eq(self.tenant_id));
+        diesel::update(this).set(roles::updated_at.eq(now)).execute(conn)
+    }
+}
+
+/// Every permission there is, by identifier.
+pub fn all(conn: &mut DbConn) -> QueryResult<Vec<(PermissionId, String)>> {
+    use permissions as p;
+    p::table.order(p::identifier).select((p::id, p::identifier)).load(conn)
+}
+
+/// Those of them that are known.
+pub fn named(conn: &mut DbConn, identifiers: &[String]) -> QueryResult<Vec<(PermissionId, String)>> {
+    use permissions as p;
+    p::table.filter(p::identifier.eq_any(identifiers.to_vec())).select((p::id, p::identifier)).load(conn)
 }
 
 /// The id of a permission, which is made known if it is not yet.
@@ -68,6 +109,48 @@ pub fn hold(conn: &mut DbConn, role: &Role, permission: PermissionId, now: Times
         rp::created_at.eq(now),
     );
     diesel::insert_into(rp::table).values(row).on_conflict_do_nothing().both().execute(conn)
+}
+
+/// True when the role held it.
+pub fn release(conn: &mut DbConn, role: &Role, permission: PermissionId) -> QueryResult<usize> {
+    use role_permissions as rp;
+    diesel::delete(rp::table.find((role.id, permission)).filter(rp::tenant_id.eq(role.tenant_id)))
+        .execute(conn)
+}
+
+/// The role that governs each tenant holds all that this server knows: what is known since its tenant was made, too.
+pub fn hold_by_admins(conn: &mut DbConn, admin: &str, now: Timestamp) -> QueryResult<usize> {
+    let missing = "INSERT INTO role_permissions (role_id, permission_id, tenant_id, created_at) \
+        SELECT r.id, p.id, r.tenant_id, ";
+    let of_admins = " FROM roles r CROSS JOIN permissions p WHERE r.is_mandatory AND r.identifier = ";
+    let but = " AND NOT EXISTS (SELECT 1 FROM role_permissions h WHERE h.role_id = r.id AND h.permission_id = p.id) \
+        ON CONFLICT DO NOTHING";
+    match conn {
+        DbConn::Pg(pg) => diesel::sql_query(format!("{missing}$1{of_admins}$2{but}"))
+            .bind::<sql::Instant, _>(now)
+            .bind::<Text, _>(admin)
+            .execute(pg),
+        DbConn::Sqlite(sqlite) => diesel::sql_query(format!("{missing}?{of_admins}?{but}"))
+            .bind::<sql::Instant, _>(now)
+            .bind::<Text, _>(admin)
+            .execute(sqlite),
+    }
+}
+
+/// What each role of a tenant holds, by identifier.
+pub fn of_roles(conn: &mut DbConn, tenant: TenantId) -> QueryResult<BTreeMap<RoleId, Vec<String>>> {
+    use role_permissions as rp;
+    let held: Vec<(RoleId, String)> = rp::table
+        .inner_join(permissions::table.on(permissions::id.eq(rp::permission_id)))
+        .filter(rp::tenant_id.eq(tenant))
+        .order(permissions::identifier)
+        .select((rp::role_id, permissions::identifier))
+        .load(conn)?;
+    let mut of_each: BTreeMap<RoleId, Vec<String>> = BTreeMap::new();
+    for (role, identifier) in held {
+        of_each.entry(role).or_default().push(identifier);
+    }
+    Ok(of_each)
 }
 
 /// The identifiers of what these roles hold together.
@@ -117,6 +200,45 @@ pub fn of_user(conn: &mut DbConn, tenant: TenantId, user: UserId) -> QueryResult
         .order(roles::identifier)
         .select(columns::<Role>())
         .load(conn)
+}
+
+/// The roles by which somebody may, who gave each, and when.
+pub type Reason = (RoleId, String, Option<UserId>, Timestamp);
+
+pub fn reasons(
+    conn: &mut DbConn,
+    (tenant, user): (TenantId, UserId),
+    permission: &str,
+) -> QueryResult<Vec<Reason>> {
+    use user_roles as ur;
+    ur::table
+        .inner_join(roles::table.on(roles::id.eq(ur::role_id)))
+        .inner_join(role_permissions::table.on(role_permissions::role_id.eq(ur::role_id)))
+        .inner_join(permissions::table.on(permissions::id.eq(role_permissions::permission_id)))
+        .filter(ur::tenant_id.eq(tenant).and(ur::user_id.eq(user)))
+        .filter(permissions::identifier.eq(permission))
+        .order(roles::identifier)
+        .select((roles::id, roles::identifier, ur::granted_by, ur::created_at))
+        .load(conn)
+}
+
+/// Whether they have the role.
+pub fn has(conn: &mut DbConn, role: &Role, user: UserId) -> QueryResult<bool> {
+    let held = user_roles::table.find((user, role.id)).filter(user_roles::tenant_id.eq(role.tenant_id));
+    let found: Option<RoleId> = held.select(user_roles::role_id).first(conn).optional()?;
+    Ok(found.is_some())
+}
+
+/// Whether somebody else has it who could act on it.
+pub fn another_acts(conn: &mut DbConn, role: &Role, but: UserId) -> QueryResult<bool> {
+    let others = user_roles::table
+        .inner_join(users::table.on(users::id.eq(user_roles::user_id)))
+        .filter(user_roles::role_id.eq(role.id))
+        .filter(user_roles::tenant_id.eq(role.tenant_id))
+        .filter(users::id.ne(but))
+        .filter(users::disabled_at.is_null().and(users::deleted_at.is_null()));
+    let found: Option<UserId> = others.select(users::id).first(conn).optional()?;
+    Ok(found.is_some())
 }
 
 pub fn holders(conn: &mut DbConn, role: &Role) -> QueryResult<i64> {

@@ -1,5 +1,11 @@
-//! Permissions and roles: which there are, and who holds them.
+//! Permissions and roles: which there are, who holds them, and who may give them.
+//!
+//! Routes: `/auth/permission`. Tables: `permissions`, `roles`, `role_permissions`, `user_roles`.
 
+pub mod answers;
+pub mod catalogue;
+pub mod controller;
 pub mod entity;
+pub mod events;
 pub mod known;
 pub mod steps;

@@ -1,47 +1,76 @@
-//! What other rooms do with roles inside their own transactions.
+//! What is done with rights inside a transaction, by this room and by others.
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::entity::{self, Role};
+use super::events::HOLDS_MORE;
 use super::known;
-use crate::base::{Result, RoleId, TenantId, UserId};
+use crate::base::{Error, Result, RoleId, TenantId, UserId};
+use crate::db::ActorKind;
 use crate::db::tx::{Audit, Forget, Happened, Tx};
-use crate::identity::Membership;
+use crate::identity::{Live, Membership, Tenant};
 
-/// The mandatory roles of a tenant, with at least the permissions that this program asks for.
+/// Whoever changes rights of a tenant queues here: who decides by them must see what the one before did (PRIV-3).
+pub const RIGHTS: &str = "admins";
+
+/// The mandatory roles of a tenant: the admin holds every permission that this server knows.
 pub fn mandatory_roles(tx: &mut Tx, tenant: TenantId) -> Result<Role> {
-    let role = Role {
-        id: RoleId::new(),
-        tenant_id: tenant,
-        identifier: known::ADMIN.into(),
-        is_mandatory: true,
-        created_at: tx.now,
-        updated_at: tx.now,
-    };
+    let role = Role { is_mandatory: true, ..Role::new(tenant, known::ADMIN, tx.now) };
     role.insert(tx.conn)?;
     let role = Role::named(tx.conn, tenant, known::ADMIN)?.unwrap_or(role);
     for identifier in known::OF_ADMIN {
-        let permission = entity::ensure(tx.conn, identifier, tx.now)?;
+        entity::ensure(tx.conn, identifier, tx.now)?;
+    }
+    for (permission, _) in entity::all(tx.conn)? {
         entity::hold(tx.conn, &role, permission, tx.now)?;
     }
     Ok(role)
 }
 
-/// The one question of who may give what: nobody gives a permission that they do not hold themselves.
+/// What the caller holds now, alone with it until the end: what the gate saw may have been taken meanwhile by whoever
+/// was before us in the queue.
+pub fn held_alone(tx: &mut Tx, by: &Live) -> Result<BTreeSet<String>> {
+    tx.lock(RIGHTS, by.tenant)?;
+    let held = held(tx, by.tenant, by.user)?;
+    // The gate decides again, and says what is missing.
+    if held.contains(known::PERMISSION_MANAGE) { Ok(held) } else { Err(Error::Stale) }
+}
+
+/// What somebody holds in a tenant, of all their roles there.
+pub fn held(tx: &mut Tx, tenant: TenantId, user: UserId) -> Result<BTreeSet<String>> {
+    let roles = entity::of_user(tx.conn, tenant, user)?;
+    let ids: Vec<RoleId> = roles.iter().map(|role| role.id).collect();
+    Ok(entity::held_by(tx.conn, &ids)?.into_iter().collect())
+}
+
+/// The one question of who may give what: nobody gives a permission that they do not hold themselves (PRIV-1).
 pub fn may_grant(tx: &mut Tx, held: &BTreeSet<String>, roles: &[Role]) -> Result<bool> {
     let ids: Vec<RoleId> = roles.iter().map(|role| role.id).collect();
     let given = entity::held_by(tx.conn, &ids)?;
     Ok(given.iter().all(|permission| held.contains(permission)))
 }
 
+/// Nobody acts on somebody who holds more than they do (PRIV-2).
+///
+/// Refuses with `auth.user.holdsMore`.
+pub fn holds_no_more(tx: &mut Tx, admin: &Live, user: UserId) -> Result<()> {
+    let (ours, theirs) = (held(tx, admin.tenant, admin.user)?, held(tx, admin.tenant, user)?);
+    if theirs.is_subset(&ours) { Ok(()) } else { Err(HOLDS_MORE.error()) }
+}
+
+/// Whether nobody could act on this role without them (PRIV-3); the caller holds [`RIGHTS`].
+pub fn is_last(tx: &mut Tx, role: &Role, user: UserId) -> Result<bool> {
+    Ok(entity::has(tx.conn, role, user)? && !entity::another_acts(tx.conn, role, user)?)
+}
+
 /// Gives a role; whoever decides whether that is allowed has done so.
 pub fn give(tx: &mut Tx, role: &Role, user: UserId) -> Result<bool> {
-    let by = tx.cause.actor.id.filter(|_| tx.cause.actor.kind == crate::db::ActorKind::User).map(UserId::of);
+    let by = tx.cause.actor.id.filter(|_| tx.cause.actor.kind == ActorKind::User).map(UserId::of);
     let given = entity::give(tx.conn, role, user, by, tx.now)?;
     if given {
-        changed(tx, role, user, "role.give", "doorward.role.post.give")?;
+        changed(tx, role, user, ("role.give", "doorward.role.post.give"))?;
     }
     Ok(given)
 }
@@ -49,21 +78,31 @@ pub fn give(tx: &mut Tx, role: &Role, user: UserId) -> Result<bool> {
 pub fn take(tx: &mut Tx, role: &Role, user: UserId) -> Result<bool> {
     let taken = entity::take(tx.conn, role, user)?;
     if taken {
-        changed(tx, role, user, "role.take", "doorward.role.post.take")?;
+        changed(tx, role, user, ("role.take", "doorward.role.post.take"))?;
     }
     Ok(taken)
 }
 
-fn changed(
-    tx: &mut Tx,
-    role: &Role,
-    user: UserId,
-    action: &'static str,
-    trigger: &'static str,
-) -> Result<()> {
+/// As what it is written down, and what triggers feed on.
+type Change = (&'static str, &'static str);
+
+fn changed(tx: &mut Tx, role: &Role, user: UserId, (action, trigger): Change) -> Result<()> {
     Membership::raise_epoch(tx.conn, role.tenant_id, user)?;
     tx.forget(Forget::User(user))?;
     let data = json!({ "role": role.id, "identifier": role.identifier });
     tx.audit(Audit::success(action).of("user", user).with(data.clone()))?;
     tx.throw(Happened::new(trigger, "user", user).with(data))
+}
+
+/// What it holds counts for everybody who has it, at their next request (PRIV-4).
+pub fn role_changed(tx: &mut Tx, role: &Role, (action, trigger): Change, more: Value) -> Result<()> {
+    role.touch(tx.conn, tx.now)?;
+    Tenant::raise_epoch(tx.conn, role.tenant_id, tx.now)?;
+    tx.forget(Forget::Tenant(role.tenant_id))?;
+    let mut data = json!({ "identifier": role.identifier });
+    if let (Value::Object(data), Value::Object(more)) = (&mut data, more) {
+        data.extend(more);
+    }
+    tx.audit(Audit::success(action).of("role", role.id).with(data.clone()))?;
+    tx.throw(Happened::new(trigger, "role", role.id).with(data))
 }

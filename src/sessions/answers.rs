@@ -43,13 +43,6 @@ pub struct SessionState {
     pub request_id: Option<ProofRequestId>,
 }
 
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Success {
-    pub success: bool,
-}
-
-pub const SUCCESS: Success = Success { success: true };
-
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Sessions {
     pub sessions: Vec<Listed>,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::answers::{SUCCESS, Sessions, Success, TokenPair};
+use super::answers::{Sessions, TokenPair};
 use super::device::Push;
 use super::events::{
     self, INVALID_REFRESH_TOKEN, NO_DEVICE, NOT_IMPERSONATING, PUSH_DOES_NOT_FIT, SESSION_ENDED,
@@ -12,7 +12,7 @@ use super::events::{
 use super::switch::{self, Target, Tenants};
 use crate::base::{PlainToken, Result, SessionId, TenantId};
 use crate::http::WithCookies;
-use crate::identity::{Access, ClientKind, Method, Nothing, Route, Scope};
+use crate::identity::{Access, ClientKind, Method, Nothing, Route, SUCCESS, Scope, Success};
 
 pub fn routes() -> Vec<Route> {
     vec![

@@ -161,11 +161,6 @@ pub fn suspend(
         .execute(conn)
 }
 
-pub fn raise_epoch(conn: &mut DbConn, id: TenantId, now: Timestamp) -> QueryResult<usize> {
-    use tenants as t;
-    diesel::update(t::table.find(id)).set((t::epoch.eq(t::epoch + 1), t::updated_at.eq(now))).execute(conn)
-}
-
 /// Everything but id, kind and secret.
 pub fn edit_client(
     conn: &mut DbConn,

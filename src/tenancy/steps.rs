@@ -173,7 +173,7 @@ pub fn set_secret(tx: &mut Tx, client: &Client, secret: &HashedToken) -> Result<
 }
 
 fn client_changed(tx: &mut Tx, client: &Client, action: &'static str, data: serde_json::Value) -> Result<()> {
-    entity::raise_epoch(tx.conn, client.tenant_id, tx.now)?;
+    Tenant::raise_epoch(tx.conn, client.tenant_id, tx.now)?;
     let id = client.id;
     tx.within(client.tenant_id, |tx| tx.audit(Audit::success(action).of("client", id).with(data)))?;
     tx.forget(Forget::Tenant(client.tenant_id))

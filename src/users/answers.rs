@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::base::{RoleId, SessionId, Timestamp, UserId};
+use crate::base::{SessionId, Timestamp, UserId};
 use crate::identity::{LoginType, Next};
+use crate::permissions::answers::RoleShown;
 
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -71,12 +72,6 @@ pub struct KeycloakLoginShown {
 #[serde(rename_all = "camelCase")]
 pub struct TotpShown {
     pub enabled_at: Timestamp,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-pub struct RoleShown {
-    pub identifier: String,
-    pub id: RoleId,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

@@ -6,16 +6,16 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::answers::{Me, OneUser, Users};
 use super::entity::{Edit, Search};
 use super::events::{
-    self, Found, HOLDS_MORE, LAST_ADMIN, NO_PASSWORD_LOGIN, NOT_AT_HOME, NOT_YOURS_TO_EDIT, UNKNOWN_USER,
+    self, Found, LAST_ADMIN, NO_PASSWORD_LOGIN, NOT_AT_HOME, NOT_YOURS_TO_EDIT, UNKNOWN_USER,
 };
 use crate::base::error::INVALID;
 use crate::base::shown::hides_something;
 use crate::base::{Error, FieldError, ProofRequestId, Result, UserId};
 use crate::components::words::Locale;
 use crate::db::Json;
-use crate::identity::{Access, Method, Nothing, Route, Scope};
+use crate::identity::{Access, Method, Nothing, Route, SUCCESS, Scope, Success};
+use crate::permissions::events::HOLDS_MORE;
 use crate::permissions::known::{USER_LIST, USER_MANAGE};
-use crate::sessions::answers::{SUCCESS, Success};
 
 const PROFILE: usize = 16 << 10;
 const NAME: usize = 200;

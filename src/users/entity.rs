@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 
 use super::answers::{
-    AnonymousLoginShown, DigidLoginShown, KeycloakLoginShown, PasswordLoginShown, RoleShown, TotpShown,
-    UserSummary,
+    AnonymousLoginShown, DigidLoginShown, KeycloakLoginShown, PasswordLoginShown, TotpShown, UserSummary,
 };
 use crate::base::{RoleId, TenantId, Timestamp, UserId};
 use crate::db::dialect::padded;
@@ -16,6 +15,7 @@ use crate::db::schema::{
 };
 use crate::db::{DbConn, Json, columns};
 use crate::identity::User;
+use crate::permissions::answers::RoleShown;
 
 /// What an admin searches by. Absent: whether or not.
 #[derive(Debug, Clone, Default)]
@@ -220,18 +220,6 @@ pub fn edit(conn: &mut DbConn, id: UserId, edit: &Edit, now: Timestamp) -> Query
 
 pub fn set_disabled(conn: &mut DbConn, id: UserId, at: Option<Timestamp>) -> QueryResult<usize> {
     diesel::update(users::table.find(id)).set(users::disabled_at.eq(at)).execute(conn)
-}
-
-/// People who hold the role and could act on it, but for one.
-pub fn others_with(conn: &mut DbConn, tenant: TenantId, role: RoleId, but: UserId) -> QueryResult<i64> {
-    user_roles::table
-        .inner_join(users::table.on(users::id.eq(user_roles::user_id)))
-        .filter(user_roles::role_id.eq(role))
-        .filter(user_roles::tenant_id.eq(tenant))
-        .filter(users::id.ne(but))
-        .filter(users::disabled_at.is_null().and(users::deleted_at.is_null()))
-        .count()
-        .get_result(conn)
 }
 
 /// Where mail for a person goes: the address of their password login, once it was proven.

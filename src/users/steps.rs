@@ -3,15 +3,16 @@
 use serde_json::json;
 
 use super::entity;
-use super::events::{HOLDS_MORE, LAST_ADMIN, NOT_AT_HOME, UNKNOWN_USER};
+use super::events::{LAST_ADMIN, NOT_AT_HOME, UNKNOWN_USER};
 use crate::base::{Email, Result, TenantId, UserId};
 use crate::components::mail::messages::AccountDisabled;
 use crate::components::post::{self, Letter};
 use crate::components::words::Locale;
 use crate::db::tx::{Audit, Forget, Happened, Tx};
 use crate::identity::{House, Live, User};
-use crate::permissions::entity::{self as rights, Role};
+use crate::permissions::entity::Role;
 use crate::permissions::known;
+use crate::permissions::steps::{holds_no_more, is_last};
 use crate::{proofs, sessions};
 
 /// The account that an admin may act on: a member here, at home here (W-44), who holds no more than the admin
@@ -27,11 +28,7 @@ pub fn target(tx: &mut Tx, admin: &Live, user: UserId) -> Result<User> {
     if person.tenant_id != admin.tenant {
         return Err(NOT_AT_HOME.error());
     }
-    let summary = entity::summaries(tx.conn, admin.tenant, vec![person.clone()])?;
-    let held = summary.iter().flat_map(|shown| &shown.permissions);
-    if held.into_iter().any(|permission| !admin.may(permission)) {
-        return Err(HOLDS_MORE.error());
-    }
+    holds_no_more(tx, admin, user)?;
     Ok(person)
 }
 
@@ -74,9 +71,5 @@ fn changed(tx: &mut Tx, user: UserId, action: &'static str, trigger: &'static st
 /// A tenant keeps somebody who can let others in.
 fn stays_governed(tx: &mut Tx, tenant: TenantId, leaving: UserId) -> Result<()> {
     let Some(admin) = Role::named(tx.conn, tenant, known::ADMIN)? else { return Ok(()) };
-    let holds = rights::of_user(tx.conn, tenant, leaving)?.iter().any(|role| role.id == admin.id);
-    if holds && entity::others_with(tx.conn, tenant, admin.id, leaving)? == 0 {
-        return Err(LAST_ADMIN.error());
-    }
-    Ok(())
+    if is_last(tx, &admin, leaving)? { Err(LAST_ADMIN.error()) } else { Ok(()) }
 }

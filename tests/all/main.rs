@@ -26,6 +26,7 @@ mod operations;
 mod password;
 mod recipes;
 mod refresh;
+mod rights;
 mod set_back;
 mod switch;
 mod telling;

@@ -126,6 +126,28 @@ async fn a_tenant_is_made_as_the_guide_says_and_its_page_logs_in_as_the_other_gu
 }
 
 #[test]
+fn roles_are_made_given_and_asked_for_as_the_guide_says() {
+    let server = Running::start();
+
+    let said = server.walk("docs/roles.md", 8080);
+
+    let verdicts: Vec<&str> = said.lines().filter(|line| line.contains(r#""allowed":true"#)).collect();
+    assert_eq!(verdicts.len(), 2, "{said}");
+    assert!(verdicts[1].contains(r#""identifier":"guest""#) && verdicts[1].contains("grantedBy"), "{said}");
+}
+
+#[test]
+fn the_permissions_that_the_guide_shows_pass_the_check() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("doorward.toml"), block("docs/roles.md", "toml")).unwrap();
+    let mut check = Command::new(env!("CARGO_BIN_EXE_doorward"));
+
+    let shown = run(check.args(["config", "show"]).current_dir(&folder).env_clear());
+
+    assert!(shown.contains("shop:order:refund"), "{shown}");
+}
+
+#[test]
 fn the_settings_that_the_guide_shows_pass_the_check() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("doorward.toml"), block("docs/production.md", "toml")).unwrap();

@@ -482,6 +482,210 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/permission/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether you hold a permission here, and if you ask, why. */
+        get: operations["permissionsCheck"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/permission/permission/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every permission that this server knows. */
+        get: operations["permissionsListPermissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/permission/role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a role of the tenant's own. It holds nothing yet. */
+        post: operations["permissionsCreateRole"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/permission/role/{role}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a role. Whoever had it loses what it held, at once. */
+        delete: operations["permissionsDeleteRole"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/permission/role/{role}/add-permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put permissions into a role: only such as you hold, and only into a role that holds no more than you. */
+        post: operations["permissionsAddPermissions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/permission/role/{role}/remove-permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take permissions out of a role: all that you name, or none. */
+        post: operations["permissionsRemovePermissions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/permission/role/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The tenant's roles, and what each holds. */
+        get: operations["permissionsListRoles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/permission/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Your roles and permissions in this tenant. */
+        get: operations["permissionsSummary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/permission/user/{user}/assign-role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give somebody a role that holds no more than you do. */
+        post: operations["permissionsAssignRole"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/permission/user/{user}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether somebody holds a permission here, and why. */
+        get: operations["permissionsCheckUser"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/permission/user/{user}/remove-role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a role from somebody. The last admin stays. */
+        post: operations["permissionsRemoveRole"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/permission/user/{user}/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Somebody's roles and permissions in this tenant. */
+        get: operations["permissionsUserSummary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/refresh-tokens": {
         parameters: {
             query?: never;
@@ -756,6 +960,11 @@ export interface components {
             id: string | null;
             kind: string;
         };
+        CheckUser: {
+            permission: string;
+            /** @description An opaque id. */
+            user: string;
+        };
         Confirmed: {
             /**
              * Format: password
@@ -782,6 +991,10 @@ export interface components {
         };
         Created: {
             invitation: components["schemas"]["ShownInvitation"];
+        };
+        CreateRole: {
+            /** @description 1 to 64 of `a-z`, `0-9`, `-`, `_`, `.` and `:`; a letter or digit first. */
+            identifier: string;
         };
         Current: {
             tenant: components["schemas"]["ShownTenant"];
@@ -905,6 +1118,15 @@ export interface components {
             /** @description An opaque id. */
             next: string | null;
         };
+        ListedRole: {
+            /** @description An opaque id. */
+            id: string;
+            identifier: string;
+            /** @description False for the roles that every tenant has. */
+            isEditable: boolean;
+            /** @description Sorted. */
+            permissions: string[];
+        };
         ListedSession: {
             address: string | null;
             /** Format: date-time */
@@ -986,6 +1208,13 @@ export interface components {
          * @enum {string}
          */
         Next: "totp" | "otp" | "setPassword";
+        OnePerson: {
+            /** @description An opaque id. */
+            user: string;
+        };
+        OneRole: {
+            role: components["schemas"]["RoleShown"];
+        };
         OneUser: {
             user: components["schemas"]["UserSummary"];
         };
@@ -1008,6 +1237,27 @@ export interface components {
         Path: {
             /** @description The issuer's path, without the slash before it. */
             issuer: string;
+        };
+        Permission: {
+            /** @description An opaque id. */
+            id: string;
+            /** @description `area:thing:verb`. */
+            identifier: string;
+        };
+        PermissionCheck: {
+            permission: string;
+            /** @description `true`: also by which role, who gave it, and when. */
+            why?: components["schemas"]["Why"];
+        };
+        Permissions: {
+            /** @description Sorted by identifier. */
+            permissions: components["schemas"]["Permission"][];
+        };
+        PersonAndRole: {
+            /** @description An opaque id. */
+            role: string;
+            /** @description An opaque id. */
+            user: string;
         };
         /** @enum {string} */
         Platform: "apple" | "android" | "desktop" | "other";
@@ -1085,6 +1335,13 @@ export interface components {
             isHome: boolean;
             name: string;
         };
+        Reason: {
+            /** Format: date-time */
+            grantedAt: string;
+            /** @description Who gave them the role. Null: an operator, or the server by an invitation or a file. */
+            grantedBy: string | null;
+            role: components["schemas"]["RoleShown"];
+        };
         Record: {
             action: string;
             actor: components["schemas"]["AuditActor"];
@@ -1160,6 +1417,23 @@ export interface components {
             /** @description An opaque id. */
             invitationId: string;
         };
+        /** @description What somebody may do in this tenant, and by which roles. */
+        Rights: {
+            /** @description Of all these roles, sorted, each once. */
+            permissions: string[];
+            /** @description Sorted by identifier. */
+            roles: components["schemas"]["RoleShown"][];
+        };
+        RoleAndPermissions: {
+            /** @description Identifiers, each once. */
+            permissions: string[];
+            /** @description An opaque id. */
+            role: string;
+        };
+        Roles: {
+            /** @description Sorted by identifier. */
+            roles: components["schemas"]["ListedRole"][];
+        };
         RoleShown: {
             /** @description An opaque id. */
             id: string;
@@ -1225,6 +1499,7 @@ export interface components {
             /** Format: password */
             password: string;
         };
+        /** @description What a route answers that has nothing to tell but that it is done. */
         Success: {
             success: boolean;
         };
@@ -1348,6 +1623,12 @@ export interface components {
             roles: components["schemas"]["RoleShown"][];
             totpProvider?: components["schemas"]["TotpShown"] | null;
         };
+        Verdict: {
+            allowed: boolean;
+            permission: string;
+            /** @description Each role that allows it. Absent unless it was asked for; empty where nothing does. */
+            why?: components["schemas"]["Reason"][] | null;
+        };
         /** @description The code that was typed, where the answer that asked for it said where it counts. */
         VerifyEmail: {
             code?: string | null;
@@ -1382,10 +1663,16 @@ export interface components {
             auth: string;
             p256dh: string;
         };
+        WhichRole: {
+            /** @description An opaque id. */
+            role: string;
+        };
         Whom: {
             /** @description An opaque id. */
             user: string;
         };
+        /** @enum {string} */
+        Why: "true" | "false";
     };
     responses: never;
     parameters: {
@@ -1427,7 +1714,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeySet"];
                 };
             };
-            /** @description `router.param.invalidEncoding` */
+            /** @description `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1530,7 +1817,7 @@ export interface operations {
                     "application/json": components["schemas"]["Metadata"];
                 };
             };
-            /** @description `router.param.invalidEncoding` */
+            /** @description `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1635,7 +1922,7 @@ export interface operations {
                     "application/json": components["schemas"]["Metadata"];
                 };
             };
-            /** @description `router.param.invalidEncoding` */
+            /** @description `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1740,7 +2027,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeySet"];
                 };
             };
-            /** @description `router.param.invalidEncoding` */
+            /** @description `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1845,7 +2132,7 @@ export interface operations {
                     "application/json": components["schemas"]["Metadata"];
                 };
             };
-            /** @description `router.param.invalidEncoding` */
+            /** @description `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1956,7 +2243,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page"];
                 };
             };
-            /** @description `router.param.invalidEncoding` */
+            /** @description `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2059,7 +2346,7 @@ export interface operations {
                     "application/json": components["schemas"]["Success"];
                 };
             };
-            /** @description `authImpersonate.stopSession.invalid`, `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `authImpersonate.stopSession.invalid`, `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2192,7 +2479,7 @@ export interface operations {
                     "application/json": components["schemas"]["ListedInvitations"];
                 };
             };
-            /** @description `router.param.invalidEncoding` */
+            /** @description `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2307,7 +2594,7 @@ export interface operations {
                     "application/json": components["schemas"]["Created"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2455,7 +2742,7 @@ export interface operations {
                     "application/json": components["schemas"]["Accepted"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2594,7 +2881,7 @@ export interface operations {
                     "application/json": components["schemas"]["Success"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2754,7 +3041,7 @@ export interface operations {
                     "application/json": components["schemas"]["Users"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2899,7 +3186,7 @@ export interface operations {
                     "application/json": components["schemas"]["Success"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3020,7 +3307,7 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description `router.param.invalidEncoding` */
+            /** @description `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3134,7 +3421,7 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3264,7 +3551,7 @@ export interface operations {
                     "application/json": components["schemas"]["Emails"];
                 };
             };
-            /** @description `router.param.invalidEncoding` */
+            /** @description `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3385,7 +3672,7 @@ export interface operations {
                     "application/json": components["schemas"]["Success"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `multitenant.require.invalidTenant`, `multitenant.require.unknownClient`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `multitenant.require.invalidTenant`, `multitenant.require.unknownClient`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3524,7 +3811,7 @@ export interface operations {
                     "application/json": components["schemas"]["Success"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3663,7 +3950,7 @@ export interface operations {
                     "application/json": components["schemas"]["Success"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3809,7 +4096,7 @@ export interface operations {
                     "application/json": components["schemas"]["Asked"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `multitenant.require.invalidTenant`, `multitenant.require.unknownClient`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `multitenant.require.invalidTenant`, `multitenant.require.unknownClient`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3959,7 +4246,7 @@ export interface operations {
                     "application/json": components["schemas"]["TokenPair"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `multitenant.require.invalidTenant`, `multitenant.require.unknownClient`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `multitenant.require.invalidTenant`, `multitenant.require.unknownClient`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4089,7 +4376,7 @@ export interface operations {
                     "application/json": components["schemas"]["Mailed"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4235,7 +4522,7 @@ export interface operations {
                     "application/json": components["schemas"]["Asked"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `multitenant.require.invalidTenant`, `multitenant.require.unknownClient`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `multitenant.require.invalidTenant`, `multitenant.require.unknownClient`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4375,7 +4662,7 @@ export interface operations {
                     "application/json": components["schemas"]["Success"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `multitenant.require.invalidTenant`, `multitenant.require.unknownClient`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `multitenant.require.invalidTenant`, `multitenant.require.unknownClient`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4524,7 +4811,7 @@ export interface operations {
                     "application/json": components["schemas"]["Asked"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `multitenant.require.invalidTenant`, `multitenant.require.unknownClient`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `multitenant.require.invalidTenant`, `multitenant.require.unknownClient`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4660,7 +4947,7 @@ export interface operations {
                     "application/json": components["schemas"]["Success"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `multitenant.require.invalidTenant`, `multitenant.require.unknownClient`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `multitenant.require.invalidTenant`, `multitenant.require.unknownClient`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4801,7 +5088,7 @@ export interface operations {
                     "application/json": components["schemas"]["Asked"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4942,7 +5229,7 @@ export interface operations {
                     "application/json": components["schemas"]["Renewed"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5103,7 +5390,7 @@ export interface operations {
                     "application/json": components["schemas"]["TokenPair"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `multitenant.require.invalidTenant`, `multitenant.require.unknownClient`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `multitenant.require.invalidTenant`, `multitenant.require.unknownClient`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5244,7 +5531,7 @@ export interface operations {
                     "application/json": components["schemas"]["Renewed"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5356,6 +5643,1529 @@ export interface operations {
             };
         };
     };
+    permissionsCheck: {
+        parameters: {
+            query: {
+                permission: string;
+                why?: components["schemas"]["Why"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verdict"];
+                };
+            };
+            /** @description `router.header.invalid`, `router.param.invalidEncoding` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `authPermission.roleAddPermissions.unknownPermission`, `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy`, `error.server.storageFull` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    permissionsListPermissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Permissions"];
+                };
+            };
+            /** @description `router.header.invalid`, `router.param.invalidEncoding` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy`, `error.server.storageFull` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    permissionsCreateRole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "identifier": "text"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateRole"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneRole"];
+                };
+            };
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `authPermission.createRole.duplicateIdentifier`, `authPermission.createRole.tooMany`, `error.server.conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.unsupportedMediaType` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    permissionsDeleteRole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                role: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Success"];
+                };
+            };
+            /** @description `router.header.invalid`, `router.param.invalidEncoding` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `authPermission.mayNotGrant` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `authPermission.requireRole.unknownRole` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `authPermission.requireRole.notEditable`, `error.server.conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    permissionsAddPermissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                role: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "permissions": [
+                 *         "text"
+                 *       ]
+                 *     }
+                 */
+                "application/json": {
+                    /** @description Identifiers, each once. */
+                    permissions: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Success"];
+                };
+            };
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `authPermission.mayNotGrant` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `authPermission.requireRole.unknownRole` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `authPermission.requireRole.notEditable`, `error.server.conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.unsupportedMediaType` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `authPermission.roleAddPermissions.unknownPermission`, `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    permissionsRemovePermissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                role: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "permissions": [
+                 *         "text"
+                 *       ]
+                 *     }
+                 */
+                "application/json": {
+                    /** @description Identifiers, each once. */
+                    permissions: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Success"];
+                };
+            };
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `authPermission.mayNotGrant` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `authPermission.requireRole.unknownRole` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `authPermission.requireRole.notEditable`, `authPermission.roleRemovePermissions.permissionNotAssigned`, `error.server.conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.unsupportedMediaType` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `authPermission.roleAddPermissions.unknownPermission`, `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    permissionsListRoles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Roles"];
+                };
+            };
+            /** @description `router.header.invalid`, `router.param.invalidEncoding` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy`, `error.server.storageFull` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    permissionsSummary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rights"];
+                };
+            };
+            /** @description `router.header.invalid`, `router.param.invalidEncoding` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy`, `error.server.storageFull` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    permissionsAssignRole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "role": "text"
+                 *     }
+                 */
+                "application/json": {
+                    /** @description An opaque id. */
+                    role: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Success"];
+                };
+            };
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `auth.user.holdsMore`, `authPermission.mayNotGrant` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `authPermission.requireRole.unknownRole`, `authPermission.requireUser.invalidUser` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `authPermission.userAssignRole.userHasRole`, `error.server.conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.unsupportedMediaType` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    permissionsCheckUser: {
+        parameters: {
+            query: {
+                permission: string;
+            };
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verdict"];
+                };
+            };
+            /** @description `router.header.invalid`, `router.param.invalidEncoding` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `authPermission.requireUser.invalidUser` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `authPermission.roleAddPermissions.unknownPermission`, `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy`, `error.server.storageFull` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    permissionsRemoveRole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "role": "text"
+                 *     }
+                 */
+                "application/json": {
+                    /** @description An opaque id. */
+                    role: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Success"];
+                };
+            };
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `auth.user.holdsMore`, `authPermission.mayNotGrant` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `authPermission.requireRole.unknownRole`, `authPermission.requireUser.invalidUser` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `authPermission.userRemoveRole.lastAdmin`, `authPermission.userRemoveRole.roleNotAssigned`, `error.server.conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.unsupportedMediaType` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    permissionsUserSummary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rights"];
+                };
+            };
+            /** @description `router.header.invalid`, `router.param.invalidEncoding` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `authPermission.requireUser.invalidUser` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy`, `error.server.storageFull` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     sessionsRefresh: {
         parameters: {
             query?: never;
@@ -5394,7 +7204,7 @@ export interface operations {
                     "application/json": components["schemas"]["TokenPair"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `multitenant.require.invalidTenant`, `multitenant.require.unknownClient`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `multitenant.require.invalidTenant`, `multitenant.require.unknownClient`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5526,7 +7336,7 @@ export interface operations {
                     "application/json": components["schemas"]["OneUser"];
                 };
             };
-            /** @description `router.param.invalidEncoding` */
+            /** @description `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5640,7 +7450,7 @@ export interface operations {
                     "application/json": components["schemas"]["ResetStarted"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5792,7 +7602,7 @@ export interface operations {
                     "application/json": components["schemas"]["Success"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5948,7 +7758,7 @@ export interface operations {
                     "application/json": components["schemas"]["Success"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6093,7 +7903,7 @@ export interface operations {
                     "application/json": components["schemas"]["Current"];
                 };
             };
-            /** @description `multitenant.require.invalidTenant`, `multitenant.require.unknownClient`, `router.param.invalidEncoding` */
+            /** @description `multitenant.require.invalidTenant`, `multitenant.require.unknownClient`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6187,7 +7997,7 @@ export interface operations {
                     "application/json": components["schemas"]["Sessions"];
                 };
             };
-            /** @description `router.param.invalidEncoding` */
+            /** @description `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6299,7 +8109,7 @@ export interface operations {
                     "application/json": components["schemas"]["Success"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6438,7 +8248,7 @@ export interface operations {
                     "application/json": components["schemas"]["Ended"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6584,7 +8394,7 @@ export interface operations {
                     "application/json": components["schemas"]["Success"];
                 };
             };
-            /** @description `authSession.setDeviceNotificationToken.unknown`, `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `authSession.setDeviceNotificationToken.unknown`, `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6724,7 +8534,7 @@ export interface operations {
                     "application/json": components["schemas"]["TokenPair"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6863,7 +8673,7 @@ export interface operations {
                     "application/json": components["schemas"]["Tenants"];
                 };
             };
-            /** @description `router.param.invalidEncoding` */
+            /** @description `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6976,7 +8786,7 @@ export interface operations {
                     "application/json": components["schemas"]["Introspection"];
                 };
             };
-            /** @description `error.server.unsupportedBodyFormat`, `router.param.invalidEncoding` */
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
             400: {
                 headers: {
                     [name: string]: unknown;

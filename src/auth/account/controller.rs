@@ -12,9 +12,9 @@ use crate::base::error::{BUSY, INVALID, RATE_LIMITED};
 use crate::base::shown::hides_something;
 use crate::base::{Email, Error, FieldError, NewPassword, Password, PlainToken, ProofRequestId, Result};
 use crate::http::WithCookies;
-use crate::identity::{Access, ClientKind, Method, Route, Scope};
+use crate::identity::{Access, ClientKind, Method, Route, SUCCESS, Scope, Success};
 use crate::proofs::{Presented, Typed};
-use crate::sessions::answers::{SUCCESS, Success, TokenPair};
+use crate::sessions::answers::TokenPair;
 use crate::sessions::device::Device;
 
 pub fn routes() -> Vec<Route> {

@@ -8,9 +8,8 @@ use super::entity::Invitation;
 use super::events;
 use super::events::invitation::{self, Acceptance};
 use crate::base::{Email, InvitationId, NewPassword, PlainToken, Result, TenantId, Timestamp, UserId};
-use crate::identity::{Access, Method, Route, Scope};
+use crate::identity::{Access, Method, Route, SUCCESS, Scope, Success};
 use crate::permissions::known::INVITATION_MANAGE;
-use crate::sessions::answers::{SUCCESS, Success};
 
 pub fn routes() -> Vec<Route> {
     use events::{ANOTHER_PERSON, INVALID_INVITATION, MAY_NOT_GRANT, SIGN_IN_FIRST, UNKNOWN_INVITATION};

@@ -10,8 +10,8 @@ use super::events::{
 use crate::base::error::{BUSY, RATE_LIMITED};
 use crate::base::{Email, NewPassword, Password, PlainToken, ProofRequestId, Result, Timestamp};
 use crate::http::WithCookies;
-use crate::identity::{Access, Method, Nothing, Route, Scope};
-use crate::sessions::answers::{SUCCESS, Success, TokenPair};
+use crate::identity::{Access, Method, Nothing, Route, SUCCESS, Scope, Success};
+use crate::sessions::answers::TokenPair;
 use crate::sessions::device::Device;
 
 pub fn routes() -> Vec<Route> {

@@ -51,6 +51,7 @@ pub fn check(config: &Config) -> Vec<(&'static str, String)> {
         demand(wait <= LONGEST_WAIT, key, "must be at most 30 seconds: no answer takes longer than 35");
     }
     check_mail(config, &mut demand);
+    check_permissions(&config.permissions.known, &mut demand);
     found
 }
 
@@ -62,6 +63,29 @@ fn check_mail(config: &Config, demand: &mut impl FnMut(bool, &'static str, &str)
     demand(!sends || production || mail.from.is_some(), "mail.from", "is required when mail is sent");
     demand(!sends || production || mail.host.is_some(), "mail.host", "is required when mail is sent");
     demand(!production || mail.allowed_domains.is_empty(), "mail.allowed_domains", "is not for production");
+}
+
+const MOST_PERMISSIONS: usize = 500;
+
+fn check_permissions(known: &[String], demand: &mut impl FnMut(bool, &'static str, &str)) {
+    let key = "permissions.known";
+    demand(known.len() <= MOST_PERMISSIONS, key, "has at most 500");
+    let wrong = known.iter().find(|identifier| !is_permission(identifier));
+    demand(
+        wrong.is_none(),
+        key,
+        "each is two to four parts of 1 to 32 of a-z, 0-9, - and _, apart by colons, as in shop:order:refund",
+    );
+    let mut sorted: Vec<&String> = known.iter().collect();
+    sorted.sort();
+    demand(sorted.windows(2).all(|pair| pair.first() != pair.last()), key, "names one of them twice");
+}
+
+fn is_permission(identifier: &str) -> bool {
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    let parts: Vec<&str> = identifier.split(':').collect();
+    let each = parts.iter().all(|part| (1..=32).contains(&part.len()) && part.bytes().all(plain));
+    (2..=4).contains(&parts.len()) && each
 }
 
 const LONGEST_WAIT: Duration = Duration::from_secs(30);

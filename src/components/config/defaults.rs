@@ -29,6 +29,7 @@ impl Config {
             events: Events { recorder: 8 << 20, keep: Duration::from_secs(30 * DAY) },
             log: Log { format: LogFormat::Auto },
             tenants: Tenants { file: PathBuf::from("config/tenants.toml") },
+            permissions: Permissions { known: Vec::new() },
         }
     }
 }

@@ -90,6 +90,10 @@ const SENTENCES: &[(&str, &str)] = &[
     ("events.keep", "Seconds that domain events are kept."),
     ("log.format", "auto (readable in a terminal), json or text."),
     ("tenants.file", "What `doorward tenants` reads."),
+    (
+        "permissions.known",
+        "Permissions of your applications, as in shop:order:refund. Every tenant's admin holds them; none is forgotten when it leaves this list.",
+    ),
 ];
 
 /// Every setting with its default, commented out, so that the file can be taken as it is.

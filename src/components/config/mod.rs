@@ -54,6 +54,7 @@ pub struct Config {
     pub events: Events,
     pub log: Log,
     pub tenants: Tenants,
+    pub permissions: Permissions,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -268,6 +269,13 @@ pub enum LogFormat {
 #[serde(deny_unknown_fields)]
 pub struct Tenants {
     pub file: PathBuf,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Permissions {
+    /// Of the applications behind this server, beside its own: `area:thing:verb`.
+    pub known: Vec<String>,
 }
 
 impl fmt::Display for Environment {

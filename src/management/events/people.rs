@@ -9,6 +9,7 @@ use crate::db::tx::{Audit, Forget, Happened, Tx};
 use crate::guesses::steps::{held_until, pardon};
 use crate::identity::{Scope, User};
 use crate::permissions::entity::Role;
+use crate::permissions::steps::{RIGHTS, is_last};
 use crate::permissions::{self, known};
 use crate::sessions;
 
@@ -57,13 +58,12 @@ pub async fn revoke(scope: &Scope, email: Email, role: String) -> Result<bool> {
     let tenant = scope.tenant_id()?;
     scope
         .write(move |tx| {
-            tx.lock("admins", tenant)?;
+            tx.lock(RIGHTS, tenant)?;
             let (person, role) = (person(tx, tenant, &email)?, role_of(tx, tenant, &role)?);
-            let taken = permissions::steps::take(tx, &role, person.id)?;
-            let is_last = taken
-                && role.identifier == known::ADMIN
-                && permissions::entity::holders(tx.conn, &role)? == 0;
-            if is_last { Err(LAST_ADMIN.error()) } else { Ok(taken) }
+            if role.identifier == known::ADMIN && is_last(tx, &role, person.id)? {
+                return Err(LAST_ADMIN.error());
+            }
+            permissions::steps::take(tx, &role, person.id)
         })
         .await
 }

@@ -11,6 +11,7 @@ use crate::components::post::{self, Letter};
 use crate::components::words::Locale;
 use crate::db::tx::{Audit, Forget, Happened};
 use crate::identity::{Scope, User};
+use crate::permissions::steps::RIGHTS;
 use crate::proofs;
 use crate::users::answers::{UserSummary, Users};
 use crate::users::entity::{self, Edit, Search};
@@ -86,7 +87,7 @@ pub async fn update(scope: &Scope, user: UserId, name: Option<String>) -> Result
 pub async fn set_active(scope: &Scope, user: UserId, active: bool) -> Result<()> {
     let (admin, house) = (scope.live()?.clone(), scope.house.clone());
     let write = scope.write(move |tx| {
-        tx.lock("admins", admin.tenant)?;
+        tx.lock(RIGHTS, admin.tenant)?;
         let person = steps::target(tx, &admin, user)?;
         if active { steps::enable(tx, &person) } else { steps::disable(tx, &house, &person) }
     });

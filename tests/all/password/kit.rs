@@ -169,23 +169,25 @@ pub fn plain(reply: &Reply) -> (u16, Value, Vec<String>) {
 impl App {
     /// By a role that holds this permission alone.
     pub async fn give_permission(&self, door: &Door, user: UserId, permission: &'static str) {
-        use doorward::base::RoleId;
         use doorward::permissions::entity::{ensure, hold};
-        let (scope, tenant) = (self.scope(door.tenant).await, door.tenant);
+        let role = self.role(door, permission).await;
+        let scope = self.scope(door.tenant).await;
         let given = scope.write(move |tx| {
-            let role = Role {
-                id: RoleId::new(),
-                tenant_id: tenant,
-                identifier: permission.into(),
-                is_mandatory: false,
-                created_at: tx.now,
-                updated_at: tx.now,
-            };
-            role.insert(tx.conn)?;
             let id = ensure(tx.conn, permission, tx.now)?;
             hold(tx.conn, &role, id, tx.now)?;
             give(tx, &role, user)
         });
         assert!(given.await.unwrap());
+    }
+
+    /// Of the tenant's own, by this name.
+    pub async fn role(&self, door: &Door, identifier: &str) -> Role {
+        let (tenant, identifier) = (door.tenant, identifier.to_owned());
+        let scope = self.scope(tenant).await;
+        let made = scope.write(move |tx| {
+            Role::new(tenant, &identifier, tx.now).insert(tx.conn)?;
+            Ok(Role::named(tx.conn, tenant, &identifier)?.unwrap())
+        });
+        made.await.unwrap()
     }
 }

@@ -6,4 +6,4 @@ mod guesses;
 pub mod kit;
 mod login;
 mod people;
-mod watch;
+pub mod watch;

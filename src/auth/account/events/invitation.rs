@@ -15,7 +15,7 @@ use crate::db::Above;
 use crate::db::tx::{Audit, Happened, Tx};
 use crate::identity::{Live, Scope, User, Who};
 use crate::permissions::entity::Role;
-use crate::permissions::steps::{give, may_grant};
+use crate::permissions::steps::{RIGHTS, give, held, may_grant};
 use crate::proofs::steps::{consume_link, kill_about};
 use crate::proofs::{Proof, Purpose};
 
@@ -29,7 +29,10 @@ pub async fn create_invitation(scope: &Scope, email: Email, roles: Vec<String>) 
     scope
         .write(move |tx| {
             let roles = named(tx, tenant.id, &roles)?;
-            if !may_grant(tx, &live.permissions, &roles)? {
+            // Who loses a right meanwhile gives it no more.
+            tx.lock(RIGHTS, tenant.id)?;
+            let held = held(tx, tenant.id, live.user)?;
+            if !may_grant(tx, &held, &roles)? {
                 return Err(MAY_NOT_GRANT.error());
             }
             let name = User::member(tx.conn, tenant.id, live.user)?.and_then(|user| user.name);

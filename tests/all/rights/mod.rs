@@ -1,0 +1,7 @@
+//! Roles and permissions from outside: who makes them, who gives them, and what they open.
+
+mod catalogue;
+mod kit;
+mod people;
+mod races;
+mod roles;
