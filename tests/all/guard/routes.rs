@@ -58,8 +58,9 @@ async fn priv_7_members_that_no_route_knows_are_refused(ground: Ground) {
         let form = Form::of(route);
         let known = form.names();
         for member in RESERVED.iter().filter(|member| !known.contains(member)) {
-            let path =
-                doorward::identity::serve::places(route).remove(0).replace("{user}", &user.to_string());
+            let path = doorward::identity::serve::places(route).remove(0);
+            let path = path.replace("{user}", &user.to_string());
+            let path = path.replace("{role}", &doorward::base::RoleId::new().to_string());
             assert!(!path.contains('{'), "{path}: what is its parameter?");
             let method: Method = route.method.word().parse().unwrap();
             let request = app.request(&door, method, &path).bearer_auth(&token);
