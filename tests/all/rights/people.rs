@@ -158,14 +158,21 @@ async fn a_check_that_is_warm_asks_no_database(ground: Ground) {
     let app = kit::start(ground).await;
     let door = app.native("a").await;
     let clerk = Desk::clerk(&app, &door, "clerk@a.example", &["auth:user:list"]).await;
-    clerk.get("/check?permission=auth:user:list").await;
-    watch::take(&app.ground);
+    let mut asked = Vec::new();
+    // A listener that begins to hear lets everything be asked once more.
+    for _ in 0..3 {
+        clerk.get("/check?permission=auth:user:list").await;
+        watch::take(&app.ground);
 
-    let allowed = clerk.get("/check?permission=auth:user:list").await;
-    let refused = clerk.get("/check?permission=auth:user:manage").await;
+        let allowed = clerk.get("/check?permission=auth:user:list").await;
+        let refused = clerk.get("/check?permission=auth:user:manage").await;
 
-    assert_eq!((&allowed.json["allowed"], &refused.json["allowed"]), (&json!(true), &json!(false)));
-    let asked = watch::take(&app.ground);
+        assert_eq!((&allowed.json["allowed"], &refused.json["allowed"]), (&json!(true), &json!(false)));
+        asked = watch::take(&app.ground);
+        if asked.is_empty() {
+            break;
+        }
+    }
     assert!(asked.is_empty(), "{asked:?}");
     clerk.get("/check?permission=auth:user:list&why=true").await;
     assert!(!watch::take(&app.ground).is_empty());
