@@ -2,7 +2,7 @@
 
 use doorward::identity::route::Source;
 use doorward::identity::{Access, Route, serve};
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Map, Value, json};
 
 use crate::ground::app::{App, Door, Reply, SECRET};
@@ -14,6 +14,8 @@ pub struct Form {
     usual: Value,
     /// The names on the way to each value, required or not.
     pub places: Vec<Vec<String>>,
+    /// The members at the top that name a row by its id, those in the path too.
+    pub ids: Vec<String>,
 }
 
 impl Form {
@@ -21,9 +23,10 @@ impl Form {
         let mut generator = schemars::SchemaGenerator::default();
         let schema = (route.input)(&mut generator).map(|schema| schema.to_value()).unwrap_or_default();
         let mut places = Vec::new();
+        let ids = ids(resolved(&schema, generator.definitions()), generator.definitions());
         let usual = walk(&schema, generator.definitions(), &mut Vec::new(), &mut places);
         places.retain(|place| !route.path.contains(&format!("{{{}}}", place.join("."))));
-        Self { usual, places }
+        Self { usual, places, ids }
     }
 
     /// The usual input with another value at one place, or at all of them.
@@ -71,6 +74,12 @@ fn walk(
     Value::Object(filled)
 }
 
+fn ids(schema: &Value, known: &Map<String, Value>) -> Vec<String> {
+    let members = schema["properties"].as_object().into_iter().flatten();
+    let is_id = |member: &Value| resolved(member, known)["description"] == "An opaque id.";
+    members.filter(|(_, member)| is_id(member)).map(|(name, _)| name.clone()).collect()
+}
+
 /// What a reference stands for; of alternatives the first that is something.
 fn resolved<'s>(schema: &'s Value, known: &'s Map<String, Value>) -> &'s Value {
     if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
@@ -103,6 +112,16 @@ fn usual(name: &str, schema: &Value) -> Value {
 /// Calls a route with an input, as whoever it is for.
 pub async fn call(app: &App, (door, holder): (&Door, &Holder), route: &Route, input: &Value) -> Reply {
     let path = serve::places(route).remove(0).replace("{user}", &holder.user.to_string());
+    let request = asked(app, door, (route, &path), input);
+    Reply::of(match route.access {
+        Access::Server => request.basic_auth("a-backend", Some(SECRET)),
+        _ => request.bearer_auth(&holder.access),
+    })
+    .await
+}
+
+/// A request to a route at this path, without a credential.
+pub fn asked(app: &App, door: &Door, (route, path): (&Route, &str), input: &Value) -> RequestBuilder {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let members = input.as_object().unwrap().iter();
     let members = members.filter(|(name, _)| !route.path.contains(&format!("{{{name}}}")));
@@ -110,13 +129,9 @@ pub async fn call(app: &App, (door, holder): (&Door, &Holder), route: &Route, in
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
     let of_query =
         route.source == Source::Query || (route.source == Source::Form && route.method.word() == "GET");
-    let path = if of_query { format!("{path}?{query}") } else { path };
-    let mut request = app.request(door, route.method.word().parse::<Method>().unwrap(), &path);
-    request = match route.access {
-        Access::Server => request.basic_auth("a-backend", Some(SECRET)),
-        _ => request.bearer_auth(&holder.access),
-    };
-    Reply::of(match route.source {
+    let path = if of_query { format!("{path}?{query}") } else { path.to_owned() };
+    let request = app.request(door, route.method.word().parse::<Method>().unwrap(), &path);
+    match route.source {
         _ if of_query => request,
         Source::Query => request,
         Source::Json => {
@@ -125,6 +140,5 @@ pub async fn call(app: &App, (door, holder): (&Door, &Holder), route: &Route, in
             request.json(&Value::Object(own.collect()))
         }
         Source::Form => request.header("content-type", "application/x-www-form-urlencoded").body(query),
-    })
-    .await
+    }
 }

@@ -2,6 +2,8 @@
 
 mod catalogue;
 mod kit;
+mod matrix;
+mod objects;
 mod people;
 mod races;
 mod roles;

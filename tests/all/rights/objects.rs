@@ -1,0 +1,162 @@
+//! TEN-3: ids of rows in every place where a route takes one. The expectations stand in `objects.txt`, written by hand: a
+//! place that has no line there fails, and so does a line without a place.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use doorward::base::{RecordId, SessionId, UserId};
+use doorward::db::schema::{invitations, roles, sessions, user_roles, users};
+use doorward::identity::{Route, serve};
+use serde_json::{Value, json};
+
+use super::kit::Desk;
+use super::matrix::expected;
+use crate::ground::app::{App, Door, Reply};
+use crate::ground::{Ground, on_both};
+use crate::guard::filling::{Form, asked};
+use crate::password::kit;
+
+on_both!(ten_3_an_id_of_another_tenant_is_as_good_as_none_wherever_one_is_taken);
+
+/// Whose row is named: of the caller's own tenant, of another, of nobody.
+const WHOSE: [&str; 3] = ["own", "of-b", "random"];
+
+/// What there is to be named in a tenant.
+struct Things {
+    /// The admin who made them.
+    admin: UserId,
+    user: UserId,
+    role: String,
+    session: String,
+    invitation: String,
+}
+
+impl Things {
+    async fn of(desk: &Desk<'_>, name: &str) -> Self {
+        let other = Desk::plain(desk.app, desk.door, &format!("{name}@{}.example", desk.door.client)).await;
+        let body = json!({ "email": format!("{name}@new.example"), "roles": [] });
+        let invited = desk.app.post_as(desk.door, &desk.token, "/api/v1/auth/invitation", body).await;
+        desk.app.session(desk.door, desk.user).await;
+        let newest = sessions::table.filter(sessions::user_id.eq(desk.user)).order(sessions::id.desc());
+        let newest: SessionId = newest.select(sessions::id).first(&mut desk.app.ground.connect()).unwrap();
+        Self {
+            admin: desk.user,
+            user: other.user,
+            role: desk.create(name).await,
+            session: newest.to_string(),
+            invitation: invited.json["invitation"]["id"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    fn named(&self, place: &str) -> Option<String> {
+        match place {
+            "user" => Some(self.user.to_string()),
+            "actorId" => Some(self.admin.to_string()),
+            "targetId" => Some(self.role.clone()),
+            "role" => Some(self.role.clone()),
+            "sessionId" => Some(self.session.clone()),
+            "invitationId" | "after" => Some(self.invitation.clone()),
+            _ => None,
+        }
+    }
+}
+
+async fn ten_3_an_id_of_another_tenant_is_as_good_as_none_wherever_one_is_taken(ground: Ground) {
+    let app = kit::start(ground.clone()).await;
+    let (a, b) = (app.native("a").await, app.native("b").await);
+    let (ours, theirs) =
+        (Desk::admin(&app, &a, "owner@a.example").await, Desk::admin(&app, &b, "owner@b.example").await);
+    let of_b = Things::of(&theirs, "theirs").await;
+    let before = rows(&ground, &b);
+    let (mut found, mut number) = (BTreeMap::new(), 0);
+
+    for route in doorward::app::routes() {
+        for place in Form::of(&route).ids {
+            let mut cells = Vec::new();
+            for whose in WHOSE {
+                number += 1;
+                let things = Things::of(&ours, &format!("n{number}")).await;
+                let named = match whose {
+                    "own" => things.named(&place),
+                    "of-b" => of_b.named(&place),
+                    _ => Some(RecordId::new().to_string()),
+                };
+                let token = app.session(&a, ours.user).await.access;
+                let cell = match named {
+                    Some(id) => answered(&app, (&a, &token), (&route, &place, &id), &things).await,
+                    None => "-".into(),
+                };
+                cells.push(cell);
+                ours.delete(&things.role).await;
+            }
+            found.insert(format!("{} {} {place}", route.method.word(), route.path), cells);
+        }
+    }
+
+    let expected = expected(include_str!("objects.txt"), WHOSE.len());
+    let wrong: Vec<String> = found
+        .iter()
+        .filter(|(place, cells)| expected.get(*place) != Some(cells))
+        .map(|(place, cells)| format!("{place:<70} {}, expected {:?}", cells.join(" "), expected.get(place)))
+        .collect();
+    let gone: Vec<&String> = expected.keys().filter(|place| !found.contains_key(*place)).collect();
+    println!("{} places of ids", found.len());
+    assert!(wrong.is_empty() && gone.is_empty(), "\n{}\ngone: {gone:?}", wrong.join("\n"));
+    assert_eq!(rows(&ground, &b), before, "something of the neighbour was changed");
+}
+
+/// With this id at its place, and the caller's own things at all others.
+async fn answered(
+    app: &App,
+    (door, token): (&Door, &str),
+    (route, place, id): (&Route, &str, &str),
+    things: &Things,
+) -> String {
+    let form = Form::of(route);
+    let mut input = form.with(&[], &Value::Null);
+    let mut path = serve::places(route).remove(0);
+    for other in &form.ids {
+        let value = if other == place { Some(id.to_owned()) } else { things.named(other) };
+        let Some(value) = value else { continue };
+        path = path.replace(&format!("{{{other}}}"), &value);
+        if other == place || input.get(other).is_some() {
+            input[other] = json!(value);
+        }
+    }
+    for (member, value) in [
+        ("permissions", json!(["auth:user:list"])),
+        ("permission", json!("auth:user:list")),
+        ("name", json!("Grace")),
+    ] {
+        if form.names().contains(&member) {
+            input[member] = value;
+        }
+    }
+    let reply = Reply::of(asked(app, door, (route, &path), &input).bearer_auth(token)).await;
+    assert!(reply.status.as_u16() < 500, "{}", reply.text);
+    if reply.status == 200 && reply.json["records"] == json!([]) {
+        return "none".into();
+    }
+    reply.status.as_u16().to_string()
+}
+
+/// All of a tenant that such an id could mean.
+fn rows(ground: &Ground, door: &Door) -> String {
+    let conn = &mut ground.connect();
+    let people = users::table.filter(users::tenant_id.eq(door.tenant)).order(users::id);
+    let people: Vec<(UserId, Option<String>, i64)> =
+        people.select((users::id, users::name, users::epoch)).load(conn).unwrap();
+    let all_roles = roles::table.filter(roles::tenant_id.eq(door.tenant)).count();
+    let held = user_roles::table.filter(user_roles::tenant_id.eq(door.tenant)).count();
+    let live =
+        sessions::table.filter(sessions::tenant_id.eq(door.tenant).and(sessions::revoked_at.is_null()));
+    let open = invitations::table
+        .filter(invitations::tenant_id.eq(door.tenant).and(invitations::revoked_at.is_null()));
+    let counts: [i64; 4] = [
+        all_roles.get_result(conn).unwrap(),
+        held.get_result(conn).unwrap(),
+        live.count().get_result(conn).unwrap(),
+        open.count().get_result(conn).unwrap(),
+    ];
+    format!("{people:?} {counts:?}")
+}
