@@ -9,16 +9,16 @@ use crate::management::events::people::role_of;
 use crate::permissions::entity::{Role, holders};
 use crate::permissions::known;
 
-/// Invites an address to a role of the scope's tenant and gives the link.
+/// Invites an address to the scope's tenant, and to a role of it, and gives the link.
 ///
 /// Refuses with `management.role.unknown`.
 #[instrument(name = "app.invite", skip_all)]
-pub async fn invite(scope: &Scope, email: Email, role: String) -> Result<String> {
+pub async fn invite(scope: &Scope, email: Email, role: Option<String>) -> Result<String> {
     let (house, tenant) = (scope.house.clone(), scope.tenant()?.clone());
     scope
         .write(move |tx| {
-            let role = role_of(tx, tenant.id, &role)?;
-            let invited = steps::invite(tx, &house, (&tenant, &email), &[role])?;
+            let role = role.as_deref().map(|role| role_of(tx, tenant.id, role)).transpose()?;
+            let invited = steps::invite(tx, &house, (&tenant, &email), role.as_slice())?;
             Ok(invited.link.expose().to_owned())
         })
         .await

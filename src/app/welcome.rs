@@ -60,7 +60,7 @@ async fn invite(house: &House) -> Result<Option<String>, Cause> {
         return Ok(None);
     }
     let email = Email::parse("owner@example.com").map_err(|wrong| wrong.detail.into_owned())?;
-    Ok(Some(owner::invite(&scope, email, known::ADMIN.to_owned()).await?))
+    Ok(Some(owner::invite(&scope, email, Some(known::ADMIN.to_owned())).await?))
 }
 
 async fn links(at: SocketAddr, metrics: SocketAddr) -> Vec<(&'static str, String)> {

@@ -5,6 +5,7 @@ mod common_phrases;
 pub mod email;
 pub mod error;
 pub mod id;
+pub mod identifier;
 pub mod password;
 pub mod shown;
 pub mod time;

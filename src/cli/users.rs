@@ -39,9 +39,9 @@ pub enum Users {
         /// Where to: the tenant's name.
         #[arg(long)]
         tenant: String,
-        /// What they become there.
-        #[arg(long, default_value = "admin")]
-        role: String,
+        /// What they become there; without it, a person like any other.
+        #[arg(long)]
+        role: Option<String>,
     },
     /// Bring people over from another system, with their password hashes.
     Import(super::import::Import),
@@ -136,11 +136,12 @@ fn change(flags: &Flags, Person { email: address, tenant }: &Person, to: State) 
     })
 }
 
-fn invite(flags: &Flags, address: &str, (tenant, role): (&str, &String)) -> Done {
+fn invite(flags: &Flags, address: &str, (tenant, role): (&str, &Option<String>)) -> Done {
     let email = email(address)?;
     at_desk(flags, async |scope| {
         let link = owner::invite(&in_tenant(&scope, tenant).await?, email, role.clone()).await?;
-        eprintln!("doorward: this link makes {address} {role} of {tenant}, once; it is kept nowhere");
+        let what = role.as_deref().unwrap_or("a member");
+        eprintln!("doorward: this link makes {address} {what} of {tenant}, once; it is kept nowhere");
         say(&link);
         Ok(desk::OK)
     })

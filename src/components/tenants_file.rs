@@ -33,6 +33,8 @@ pub struct Tenant {
     /// `host` or `host:port`, each this tenant's alone.
     pub api_hosts: PerEnvironment<Vec<String>>,
     pub settings: Settings,
+    /// Roles that the tenant's admins give and cannot edit, each with its permissions.
+    pub roles: BTreeMap<String, Vec<String>>,
     /// The tenant's own; nothing here reads it.
     pub data: Map<String, serde_json::Value>,
     #[serde(skip)]

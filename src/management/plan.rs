@@ -97,6 +97,7 @@ fn tenant_lines(now: Option<&TenantDescription>, wanted: &TenantDescription) -> 
     let mut lines = Vec::new();
     scalars(&mut lines, "", (now.map(tenant_values), tenant_values(wanted)));
     set(&mut lines, "api_hosts", (now.map(|now| &now.hosts), &wanted.hosts));
+    roles(&mut lines, now, wanted);
     for (id, client) in &wanted.clients {
         let before = now.and_then(|now| now.clients.get(id));
         let at = format!("clients.{id}.");
@@ -115,6 +116,21 @@ fn tenant_lines(now: Option<&TenantDescription>, wanted: &TenantDescription) -> 
         }
     }
     lines
+}
+
+fn roles(lines: &mut Vec<Line>, now: Option<&TenantDescription>, wanted: &TenantDescription) {
+    for (role, held) in &wanted.roles {
+        let before = now.and_then(|now| now.roles.get(role));
+        if before.is_none() {
+            lines.push(Line::Add { at: "roles".to_owned(), value: role.clone() });
+        }
+        set(lines, &format!("roles.{role}"), (before, held));
+    }
+    for role in
+        now.into_iter().flat_map(|now| now.roles.keys()).filter(|role| !wanted.roles.contains_key(*role))
+    {
+        lines.push(Line::Drift { at: "roles".to_owned(), value: role.clone(), prunable: false });
+    }
 }
 
 type Values = BTreeMap<String, String>;

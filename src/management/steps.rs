@@ -6,7 +6,7 @@ use super::plan::Described;
 use crate::base::Result;
 use crate::db::tx::Tx;
 use crate::identity::{Client, Tenant};
-use crate::permissions;
+use crate::permissions::{self, steps::Settled};
 use crate::tenancy;
 use crate::tenancy::description::{ClientDescription, TenantDescription};
 use crate::tenancy::steps::{self, NewClient, NewTenant};
@@ -53,7 +53,25 @@ fn bring_about_one(
         }
     }
     let none = BTreeMap::new();
+    roles(tx, &tenant, (before.map_or(&none, |before| &before.roles), &wanted.roles), prune)?;
+    let none = BTreeMap::new();
     clients(tx, &tenant, (before.map_or(&none, |before| &before.clients), &wanted.clients), prune)
+}
+
+type Roles = BTreeMap<String, BTreeSet<String>>;
+
+fn roles(tx: &mut Tx, tenant: &Tenant, (now, wanted): (&Roles, &Roles), prune: bool) -> Result<()> {
+    let none = BTreeSet::new();
+    for (role, held) in wanted {
+        let before = now.get(role);
+        let added = held.difference(before.unwrap_or(&none)).cloned().collect();
+        let taken = before.unwrap_or(&none).difference(held).filter(|_| prune).cloned().collect();
+        let change = Settled { added, taken };
+        if before.is_none() || change != Settled::default() {
+            permissions::steps::settle(tx, tenant.id, role, &change)?;
+        }
+    }
+    Ok(())
 }
 
 fn is_edited_alike(a: &TenantDescription, b: &TenantDescription) -> bool {

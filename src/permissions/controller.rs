@@ -10,11 +10,11 @@ use super::events::{
 };
 use super::known::PERMISSION_MANAGE;
 use crate::base::error::INVALID;
+use crate::base::identifier::is_role;
 use crate::base::{FieldError, Result, RoleId, UserId};
 use crate::identity::{Access, Method, Nothing, Route, SUCCESS, Scope, Success};
 
 const MANAGES: Access = Access::Permission(PERMISSION_MANAGE);
-const IDENTIFIER: usize = 64;
 /// Of one request.
 const PERMISSIONS: usize = 500;
 
@@ -108,19 +108,11 @@ pub struct CreateRole {
 }
 
 async fn create_role(scope: Scope, body: CreateRole) -> Result<OneRole> {
-    if !is_identifier(&body.identifier) {
+    if !is_role(&body.identifier) {
         let detail = "1 to 64 of a-z, 0-9, -, _, . and :, a letter or digit first.";
         return Err(INVALID.with(vec![FieldError::new("$.identifier", "validator.pattern", detail)]));
     }
     Ok(OneRole { role: events::create_role(&scope, body.identifier).await? })
-}
-
-/// Lower-case ASCII alone: no two roles look alike to whoever gives them.
-fn is_identifier(text: &str) -> bool {
-    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9');
-    let within = text.len() <= IDENTIFIER
-        && text.bytes().all(|byte| plain(byte) || matches!(byte, b'-' | b'_' | b'.' | b':'));
-    within && text.bytes().next().is_some_and(plain)
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -74,6 +74,12 @@ impl Role {
         diesel::delete(roles::table.find(self.id).filter(roles::tenant_id.eq(self.tenant_id))).execute(conn)
     }
 
+    /// Not the tenant's to edit any more.
+    pub fn fix(&self, conn: &mut DbConn, now: Timestamp) -> QueryResult<usize> {
+        let this = roles::table.find(self.id).filter(roles::tenant_id.eq(self.tenant_id));
+        diesel::update(this).set((roles::is_mandatory.eq(true), roles::updated_at.eq(now))).execute(conn)
+    }
+
     pub fn touch(&self, conn: &mut DbConn, now: Timestamp) -> QueryResult<usize> {
         let this = roles::table.find(self.id).filter(roles::tenant_id.eq(self.tenant_id));
         diesel::update(this).set(roles::updated_at.eq(now)).execute(conn)

@@ -19,4 +19,4 @@ pub const OF_ADMIN: &[&str] = &[
     AUDIT_READ,
 ];
 
-pub const ADMIN: &str = "admin";
+pub use crate::base::identifier::ADMIN;

@@ -29,6 +29,30 @@ pub fn mandatory_roles(tx: &mut Tx, tenant: TenantId) -> Result<Role> {
     Ok(role)
 }
 
+/// What a file changes of a role.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    pub added: Vec<String>,
+    pub taken: Vec<String>,
+}
+
+/// Brings about a role that came by a file: from now on the tenant's admins give it and cannot edit it.
+pub fn settle(tx: &mut Tx, tenant: TenantId, identifier: &str, change: &Settled) -> Result<()> {
+    tx.lock(RIGHTS, tenant)?;
+    let new = Role { is_mandatory: true, ..Role::new(tenant, identifier, tx.now) };
+    new.insert(tx.conn)?;
+    let role = Role::named(tx.conn, tenant, identifier)?.unwrap_or(new);
+    role.fix(tx.conn, tx.now)?;
+    for (permission, _) in entity::named(tx.conn, &change.added)? {
+        entity::hold(tx.conn, &role, permission, tx.now)?;
+    }
+    for (permission, _) in entity::named(tx.conn, &change.taken)? {
+        entity::release(tx.conn, &role, permission)?;
+    }
+    let told = json!({ "added": change.added, "removed": change.taken });
+    tx.within(tenant, |tx| role_changed(tx, &role, ("role.settle", "doorward.role.post.patch"), told))
+}
+
 /// What the caller holds now, alone with it until the end: what the gate saw may have been taken meanwhile by whoever
 /// was before us in the queue.
 pub fn held_alone(tx: &mut Tx, by: &Live) -> Result<BTreeSet<String>> {

@@ -19,6 +19,8 @@ pub struct TenantDescription {
     pub hosts: BTreeSet<String>,
     pub data: Value,
     pub settings: TenantSettings,
+    /// What each role holds that the tenant's admins cannot edit, but for the admin's own.
+    pub roles: BTreeMap<String, BTreeSet<String>>,
     /// By public id.
     pub clients: BTreeMap<String, ClientDescription>,
 }
@@ -50,6 +52,11 @@ fn of_tenant(tenant: &file::Tenant, environment: Environment) -> Option<TenantDe
         hosts: tenant.api_hosts.get(&environment).into_iter().flatten().cloned().collect(),
         data: Value::Object(tenant.data.clone()),
         settings: of_settings(&tenant.settings),
+        roles: tenant
+            .roles
+            .iter()
+            .map(|(role, held)| (role.clone(), held.iter().cloned().collect()))
+            .collect(),
         clients: clients.map(|client| (client.public_id.clone(), of_client(client, environment))).collect(),
     })
 }
@@ -117,6 +124,9 @@ fn tenant_table(tenant: &TenantDescription, environment: Environment) -> Value {
         table.insert("api_hosts".into(), json!({ &here: tenant.hosts }));
     }
     table.insert("settings".into(), settings_table(&tenant.settings));
+    if !tenant.roles.is_empty() {
+        table.insert("roles".into(), json!(tenant.roles));
+    }
     if tenant.data.as_object().is_some_and(|data| !data.is_empty()) {
         table.insert("data".into(), tenant.data.clone());
     }

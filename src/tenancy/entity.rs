@@ -1,12 +1,15 @@
 //! Tenants, hosts, clients and origins in the database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 
 use super::description::{ClientDescription, TenantDescription};
+use crate::base::identifier::ADMIN;
 use crate::base::{ClientId, HashedToken, TenantId, Timestamp};
-use crate::db::schema::{client_origins, clients, tenant_hosts, tenants};
+use crate::db::schema::{
+    client_origins, clients, permissions, role_permissions, roles, tenant_hosts, tenants,
+};
 use crate::db::{DbConn, Json, columns};
 use crate::identity::tenant::TenantSettings;
 use crate::identity::{Client, Tenant};
@@ -88,11 +91,30 @@ pub fn described(conn: &mut DbConn) -> QueryResult<BTreeMap<String, TenantDescri
             hosts: hosts.into_iter().collect(),
             data: tenant.data.0,
             settings,
+            roles: mandatory_roles(conn, tenant.id)?,
             clients: own,
         };
         described.insert(tenant.name, description);
     }
     Ok(described)
+}
+
+/// What each role holds that came by a file.
+fn mandatory_roles(conn: &mut DbConn, tenant: TenantId) -> QueryResult<BTreeMap<String, BTreeSet<String>>> {
+    use role_permissions as rp;
+    let held: Vec<(String, Option<String>)> = roles::table
+        .left_join(rp::table.on(rp::role_id.eq(roles::id)))
+        .left_join(permissions::table.on(permissions::id.eq(rp::permission_id)))
+        .filter(roles::tenant_id.eq(tenant))
+        .filter(roles::is_mandatory.eq(true))
+        .filter(roles::identifier.ne(ADMIN))
+        .select((roles::identifier, permissions::identifier.nullable()))
+        .load(conn)?;
+    let mut of_each: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (role, permission) in held {
+        of_each.entry(role).or_default().extend(permission);
+    }
+    Ok(of_each)
 }
 
 fn describe_client(conn: &mut DbConn, client: Client) -> QueryResult<ClientDescription> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Config, Environment, MailTransport};
+use crate::base::identifier::is_permission;
 
 /// The key, and what is wrong with it.
 pub fn check(config: &Config) -> Vec<(&'static str, String)> {
@@ -79,13 +80,6 @@ fn check_permissions(known: &[String], demand: &mut impl FnMut(bool, &'static st
     let mut sorted: Vec<&String> = known.iter().collect();
     sorted.sort();
     demand(sorted.windows(2).all(|pair| pair.first() != pair.last()), key, "names one of them twice");
-}
-
-fn is_permission(identifier: &str) -> bool {
-    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
-    let parts: Vec<&str> = identifier.split(':').collect();
-    let each = parts.iter().all(|part| (1..=32).contains(&part.len()) && part.bytes().all(plain));
-    (2..=4).contains(&parts.len()) && each
 }
 
 const LONGEST_WAIT: Duration = Duration::from_secs(30);

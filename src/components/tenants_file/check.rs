@@ -6,6 +6,7 @@ use toml::Value;
 
 use super::{Client, ClientKind, PerEnvironment, Tenant, site};
 use crate::base::FieldError;
+use crate::base::identifier::{ADMIN, is_permission, is_role};
 use crate::components::config::Environment;
 
 type Errors = Vec<FieldError>;
@@ -16,11 +17,26 @@ pub fn check(tenants: &[Tenant], errors: &mut Errors) {
         let path = format!("tenants[{at}]");
         head(&path, tenant, errors);
         settings(&path, tenant, errors);
+        roles(&path, tenant, errors);
         clients(&path, tenant, errors);
         taken.tenant(&path, tenant, errors);
     }
     for (at, tenant) in tenants.iter().enumerate() {
         taken.origins(&format!("tenants[{at}]"), tenant, errors);
+    }
+}
+
+fn roles(path: &str, tenant: &Tenant, errors: &mut Errors) {
+    for (role, permissions) in &tenant.roles {
+        let at = format!("{path}.roles.{role}");
+        if role == ADMIN || !is_role(role) {
+            let why = "must be 1 to 64 of a-z, 0-9, -, _, . and :, and not admin, which every tenant has";
+            refuse(errors, at.clone(), "validator.pattern", why);
+        }
+        for wrong in permissions.iter().filter(|permission| !is_permission(permission)) {
+            let why = format!("{wrong:?} is no permission, as in shop:order:refund");
+            refuse(errors, at.clone(), "validator.pattern", why);
+        }
     }
 }
 

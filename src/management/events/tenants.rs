@@ -1,6 +1,6 @@
 //! Tenants are planned, applied, told, suspended, let in again and moved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -10,8 +10,9 @@ use super::super::plan::{self, Described, Plan};
 use super::super::{entity, steps};
 use crate::base::{Error, PlainToken, Result, Timestamp};
 use crate::components::tenants_file::site;
+use crate::db::DbConn;
 use crate::identity::{App, Client, ClientKind, Scope, Tenant};
-use crate::tenancy;
+use crate::{permissions, tenancy};
 
 crate::refusals! {
     REFUSED = 409 "management.plan.refused" "The file asks for what cannot be done.";
@@ -26,7 +27,22 @@ crate::refusals! {
 #[instrument(name = "management.plan", skip_all)]
 pub async fn plan(scope: &Scope, wanted: Described) -> Result<Plan> {
     let own = plan::own(scope.house.config.environment);
-    scope.read(move |conn| Ok(plan::compare(&tenancy::entity::described(conn)?, &wanted, own))).await
+    scope.read(move |conn| planned(conn, &wanted, own)).await
+}
+
+fn planned(conn: &mut DbConn, wanted: &Described, own: &[&str]) -> Result<Plan> {
+    let mut plan = plan::compare(&tenancy::entity::described(conn)?, wanted, own);
+    let asked: BTreeSet<&String> =
+        wanted.values().flat_map(|tenant| tenant.roles.values()).flatten().collect();
+    let asked: Vec<String> = asked.into_iter().cloned().collect();
+    let known = permissions::entity::named(conn, &asked)?;
+    let unknown = asked.iter().filter(|asked| !known.iter().any(|(_, known)| known == *asked));
+    plan.refused.extend(unknown.map(|permission| {
+        format!(
+            "No permission is called {permission}. Those of your applications stand in permissions.known."
+        )
+    }));
+    Ok(plan)
 }
 
 /// Does what an operator agreed to, all of it or nothing.
@@ -40,8 +56,7 @@ pub async fn apply(scope: &Scope, wanted: Described, agreed: Plan, prune: bool) 
     let own = plan::own(scope.house.config.environment);
     scope
         .write(move |tx| {
-            let now = tenancy::entity::described(tx.conn)?;
-            if plan::compare(&now, &wanted, own) != agreed {
+            if planned(tx.conn, &wanted, own)? != agreed {
                 return Err(MOVED.error());
             }
             steps::bring_about(tx, &wanted, prune)

@@ -97,7 +97,8 @@ async fn somebody_is_disabled_and_let_in_again(ground: Ground) {
 async fn an_owner_is_invited_by_a_link_that_is_shown_once(ground: Ground) {
     let installation = town(&ground).await;
 
-    let invited = installation.run(&["users", "invite", "eve@example.com", "--tenant", "a"]);
+    let invited =
+        installation.run(&["users", "invite", "eve@example.com", "--tenant", "a", "--role", "admin"]);
     let wrong = installation.run(&["users", "invite", "eve", "--tenant", "a"]);
     let mails = installation.run(&["mail", "list"]);
 

@@ -8,6 +8,7 @@ on_both!(
     a_plan_is_applied_and_what_is_exported_is_equal_to_it,
     what_the_file_lacks_is_left_until_one_prunes_and_tenants_are_never_taken_away,
     a_taken_host_an_edited_issuer_and_a_plan_nobody_agreed_to_are_refused,
+    roles_of_the_file_are_added_to_and_taken_from_when_one_prunes,
     an_issuer_moves_by_its_own_command,
     a_server_client_gets_a_new_secret_and_no_other_does,
     ten_2_ten_9_a_suspended_tenant_answers_nobody_within_two_seconds_and_resumes,
@@ -22,6 +23,7 @@ public_url = { test = "http://library.localhost:3000", acceptance = "https://lib
 api_hosts = { test = ["library.localhost:3000"], acceptance = ["api.library.example"] }
 settings = { sign_up = "open", languages = ["nl", "en"], colours = { brand = "#1a5276", ink = "#1c1c1c" }, sender = { name = "City Library", address = "door@library.example" }, email_code = true }
 data = { branch = "centre" }
+roles = { "front.desk" = ["auth:user:list", "auth:invitation:manage"], reader = [] }
 
 [[tenants.clients]]
 public_id = "library-web"
@@ -107,6 +109,41 @@ async fn a_taken_host_an_edited_issuer_and_a_plan_nobody_agreed_to_are_refused(g
     assert!(!installation.run(&["tenants", "list"]).out.contains("thief"));
     let remedy = "`doorward tenants move-issuer library https://id.library.example`";
     assert!(edited.code == 1 && edited.err.contains(remedy), "{edited:?}");
+}
+
+async fn roles_of_the_file_are_added_to_and_taken_from_when_one_prunes(ground: Ground) {
+    let installation = installed(&ground);
+    applied(&installation);
+    let held = || {
+        let export = installation.run(&["tenants", "export"]).out;
+        let (_, roles) = export.split_once("[tenants.roles]\n").unwrap();
+        roles.split("\n\n").next().unwrap().trim().replace(['\n', ' '], "")
+    };
+    let before = held();
+    edit(&installation, r#""auth:user:list", "auth:inv"#, r#""tenant:audit:read", "auth:inv"#);
+
+    let out = applied(&installation);
+    let added = held();
+    let pruned = installation.run(&["tenants", "apply", "--yes", "--prune"]);
+    let taken = held();
+    edit(&installation, "auth:user:list", "shop:no:such");
+    let unknown = installation.run(&["tenants", "apply", "--yes"]);
+    edit(&installation, "reader = []", "admin = []");
+    let admin = installation.run(&["tenants", "plan"]);
+
+    let list = |held: &str| format!("\"front.desk\"=[{held}]reader=[]");
+    assert_eq!(before.replace(",]", "]"), list(r#""auth:invitation:manage","auth:user:list""#));
+    assert!(out.contains("  + roles.front.desk = tenant:audit:read\n"), "{out}");
+    assert!(
+        out.contains("  ? roles.front.desk = auth:user:list (not in the file; left, unless --prune)\n"),
+        "{out}"
+    );
+    let three = r#""auth:invitation:manage","auth:user:list","tenant:audit:read""#;
+    assert_eq!(added.replace(",]", "]"), list(three));
+    assert!(pruned.out.ends_with("applied\n"), "{pruned:?}");
+    assert_eq!(taken.replace(",]", "]"), list(r#""auth:invitation:manage","tenant:audit:read""#));
+    assert!(unknown.code == 1 && unknown.err.contains("No permission is called shop:no:such"), "{unknown:?}");
+    assert!(admin.code != 0 && admin.err.contains("roles.admin"), "{admin:?}");
 }
 
 async fn an_issuer_moves_by_its_own_command(ground: Ground) {
