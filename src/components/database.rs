@@ -30,7 +30,8 @@ impl Database {
     pub fn of(config: &Config) -> Self {
         let url = config.database.url.expose_secret().to_string();
         let connections = if is_postgres(&url) { config.database.pool } else { config.database.readers };
-        let settings = DbSettings { url, connections: connections.get() };
+        let cache_kib = config.database.cache_kib.get();
+        let settings = DbSettings { url, connections: connections.get(), cache_kib };
         let is_server = config.roles.serve || config.roles.work;
         Self { settings, environment: config.environment.to_string(), is_server, serving: None }
     }

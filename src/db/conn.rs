@@ -17,7 +17,7 @@ pub enum DbConn {
 
 type Transactions = <DbConn as Connection>::TransactionManager;
 
-/// FULL: a commit that was acknowledged survives a power cut. The caches stay small until a measurement asks for more.
+/// FULL: a commit that was acknowledged survives a power cut. A server's connections keep as much as they are told.
 const PRAGMAS: &str = "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
     PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-2000; PRAGMA trusted_schema=OFF;";
 
@@ -45,7 +45,7 @@ impl DbConn {
         Self::open_saying(url, "")
     }
 
-    /// The same, and on PostgreSQL something more in the first words: each further one is a round trip.
+    /// The same, and something more in the first words: on PostgreSQL each further one is a round trip.
     pub(super) fn open_saying(url: &str, also: &str) -> ConnectionResult<Self> {
         if is_postgres(url) {
             let mut conn = PgConnection::establish(&wire::bounded(url))?;
@@ -55,7 +55,7 @@ impl DbConn {
         }
         let path = url.strip_prefix("sqlite://").unwrap_or(url);
         let mut conn = SqliteConnection::establish(path)?;
-        conn.batch_execute(PRAGMAS).map_err(ConnectionError::CouldntSetupConfiguration)?;
+        conn.batch_execute(&[PRAGMAS, also].concat()).map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(Self::Sqlite(conn))
     }
 

@@ -31,6 +31,15 @@ pub struct DbSettings {
     pub url: String,
     /// Connections on PostgreSQL, readers on SQLite.
     pub connections: u32,
+    /// Of an SQLite file's pages, what each connection keeps in memory.
+    pub cache_kib: u32,
+}
+
+impl DbSettings {
+    /// In the first words of a connection.
+    fn also(&self) -> String {
+        if is_postgres(&self.url) { String::new() } else { format!("PRAGMA cache_size=-{};", self.cache_kib) }
+    }
 }
 
 #[derive(Clone)]
@@ -50,6 +59,7 @@ enum Writes {
 
 struct Manager {
     url: String,
+    also: String,
     /// Whether the first connection found a wall to stand behind: the others need not ask, which would be two round
     /// trips more for each.
     has_wall: OnceLock<bool>,
@@ -74,7 +84,7 @@ impl ManageConnection for Manager {
 
     fn connect(&self) -> Result<Pooled, r2d2::Error> {
         let behind = self.has_wall.get() == Some(&true);
-        let also = if behind { wall::STEP_BEHIND } else { "" };
+        let also = if behind { wall::STEP_BEHIND } else { &self.also };
         let mut conn = DbConn::open_saying(&self.url, also).map_err(r2d2::Error::ConnectionError)?;
         let place = match self.has_wall.get() {
             Some(true) => Place::Nowhere,
@@ -104,12 +114,12 @@ impl Db {
             .min_idle(Some(1))
             .test_on_check_out(false) // a round trip on each use; a dead connection is found by its first query
             .connection_timeout(WAIT)
-            .build(Manager { url: settings.url.clone(), has_wall: OnceLock::new() })
+            .build(Manager { url: settings.url.clone(), also: settings.also(), has_wall: OnceLock::new() })
             .map_err(Error::internal)?;
         let writes = if postgres {
             Writes::Pool
         } else {
-            Writes::OneThread(Writer::start(&settings.url).map_err(Error::internal)?)
+            Writes::OneThread(Writer::start(&settings.url, &settings.also()).map_err(Error::internal)?)
         };
         let permits = Arc::new(Semaphore::new(connections as usize));
         Ok(Self(Arc::new(Inner { pool, permits, writes, postgres })))

@@ -67,8 +67,9 @@ enum Lost {
 }
 
 impl Writer {
-    pub(super) fn start(url: &str) -> ConnectionResult<Self> {
-        let mut desk = Desk { conn: DbConn::open(url)?, url: url.to_owned() };
+    pub(super) fn start(url: &str, also: &str) -> ConnectionResult<Self> {
+        let conn = DbConn::open_saying(url, also)?;
+        let mut desk = Desk { conn, url: url.to_owned(), also: also.to_owned() };
         let (queue, tasks) = mpsc::sync_channel(QUEUE);
         let (seen, strangers) = watch::channel(0);
         let mut look = Look { version: None, next: Instant::now(), seen };
@@ -158,6 +159,7 @@ fn gather(tasks: &mpsc::Receiver<Box<dyn Task>>) -> Option<Vec<Box<dyn Task>>> {
 struct Desk {
     conn: DbConn,
     url: String,
+    also: String,
 }
 
 impl Desk {
@@ -196,7 +198,7 @@ impl Desk {
     /// commits again would refuse every write from here on. A new one believes nothing.
     fn begin_afresh(&mut self) {
         self.conn.roll_back();
-        match DbConn::open(&self.url) {
+        match DbConn::open_saying(&self.url, &self.also) {
             Ok(conn) => self.conn = conn,
             Err(error) => tracing::error!(%error, "the database file does not open again"),
         }

@@ -188,10 +188,11 @@ pub fn named_among(
         .load(conn)
 }
 
-/// From where a person's latest sessions came.
-pub fn addresses(conn: &mut DbConn, user: UserId) -> QueryResult<Vec<Option<String>>> {
+/// From where a person's latest sessions in a tenant came: of one tenant, the index has them in this order.
+pub fn addresses(conn: &mut DbConn, user: UserId, tenant: TenantId) -> QueryResult<Vec<Option<String>>> {
     sessions::table
         .filter(sessions::user_id.eq(user))
+        .filter(sessions::tenant_id.eq(tenant))
         .order((sessions::created_at.desc(), sessions::id.desc()))
         .select(sessions::address)
         .limit(50)

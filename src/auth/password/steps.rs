@@ -112,13 +112,18 @@ impl Entry {
         Ok(arrived)
     }
 
-    /// Neither the device nor its neighbourhood was seen before. The first login of all is no news to anybody.
+    /// Neither the device nor its neighbourhood was seen before, here or at home. The first login of all is no news to
+    /// anybody.
     fn is_strange(&self, tx: &mut Tx, held: &Candidate) -> Result<bool> {
         if self.known.is_some() || held.user.last_login_at.is_none() {
             return Ok(false);
         }
         let here = tx.cause.address.as_deref().and_then(neighbourhood);
-        let seen = entity::addresses(tx.conn, held.user.id)?;
+        let (user, home) = (held.user.id, held.user.tenant_id);
+        let mut seen = entity::addresses(tx.conn, user, self.tenant.id)?;
+        if home != self.tenant.id {
+            seen.extend(entity::addresses(tx.conn, user, home)?);
+        }
         Ok(!seen.iter().flatten().any(|address| neighbourhood(address) == here))
     }
 

@@ -48,6 +48,8 @@ pub fn check(config: &Config) -> Vec<(&'static str, String)> {
     );
     // argon2 itself refuses less than 8 KiB a lane.
     demand(config.hashing.memory_kib.get() >= 8, "hashing.memory_kib", "must be at least 8");
+    let cache = config.database.cache_kib.get();
+    demand(cache <= LARGEST_CACHE, "database.cache_kib", "must be at most 4194304, which is 4 GiB");
     for (key, wait) in waits(config) {
         demand(wait <= LONGEST_WAIT, key, "must be at most 30 seconds: no answer takes longer than 35");
     }
@@ -82,6 +84,7 @@ fn check_permissions(known: &[String], demand: &mut impl FnMut(bool, &'static st
     demand(sorted.windows(2).all(|pair| pair.first() != pair.last()), key, "names one of them twice");
 }
 
+const LARGEST_CACHE: u32 = 4 << 20;
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// What a request may stand in line for, before it is told to come back.

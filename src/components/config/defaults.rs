@@ -69,6 +69,7 @@ impl Default for Database {
             url: "sqlite://data/doorward.db".into(),
             pool: count(10),
             readers: count(4),
+            cache_kib: count(2_000),
             wait: Duration::from_secs(2),
             lock_wait: Duration::from_secs(2),
         }

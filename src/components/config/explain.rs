@@ -22,6 +22,10 @@ const SENTENCES: &[(&str, &str)] = &[
     ("database.url", "sqlite://path, or postgres://user@host/name. Better said by DATABASE_URL."),
     ("database.pool", "Connections to PostgreSQL."),
     ("database.readers", "Reading connections to SQLite, which has one writer besides."),
+    (
+        "database.cache_kib",
+        "Memory that each connection to SQLite keeps pages in; more of it where the file is large.",
+    ),
     ("database.wait", "Seconds that a request waits for a connection before it is told to come back."),
     ("database.lock_wait", "Seconds that a statement waits for a lock."),
     ("mail.transport", "smtp, keep (looked at and never sent), or none, which closes sign-up and reset."),

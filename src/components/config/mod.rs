@@ -95,6 +95,8 @@ pub struct Database {
     pub pool: NonZeroU32,
     /// Reading connections to SQLite, which has one writer besides.
     pub readers: NonZeroU32,
+    /// Of an SQLite file's pages, what each connection keeps in memory.
+    pub cache_kib: NonZeroU32,
     /// How long a request waits for a connection before it is refused as busy.
     #[serde(with = "shapes::seconds")]
     pub wait: Duration,

@@ -1,9 +1,9 @@
 //! What the turns of keys and the clean-ups ask of all tenants.
 
-use diesel::dsl::{exists, select};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
-use crate::base::{PendingLoginId, TenantId, Timestamp};
+use crate::base::{PendingLoginId, SessionId, TenantId, Timestamp};
 use crate::components::keys::KeyState;
 use crate::db::schema::{clients, pending_logins, sessions, signing_keys};
 use crate::db::{DbConn, Json};
@@ -40,10 +40,13 @@ pub fn due(conn: &mut DbConn, ageing: Timestamp, forgotten: Timestamp) -> QueryR
     Ok(due)
 }
 
-/// Whether anything was signed for the tenant since then: every login and refresh moves a session.
+/// Whether anything was signed for the tenant since then: every login and refresh moves a session. The newest are looked
+/// at first: one of them is it, where there is any.
 pub fn has_signed(conn: &mut DbConn, tenant: TenantId, since: Timestamp) -> QueryResult<bool> {
     let moved = sessions::table.filter(sessions::tenant_id.eq(tenant)).filter(sessions::rotated_at.ge(since));
-    select(exists(moved)).get_result(conn)
+    let newest = moved.order((sessions::created_at.desc(), sessions::id.desc())).select(sessions::id);
+    let found: Option<SessionId> = newest.first(conn).optional()?;
+    Ok(found.is_some())
 }
 
 /// The longest life that a client of the tenant gives its access tokens, in seconds.

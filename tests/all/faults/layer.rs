@@ -30,7 +30,7 @@ struct Count {
 
 fn open(ground: &Ground, connections: u32) -> Db {
     ground.connect().batch_execute("CREATE TABLE kept (id BIGINT PRIMARY KEY, value BIGINT)").unwrap();
-    Db::open(&DbSettings { url: ground.url(), connections }).unwrap()
+    Db::open(&DbSettings { url: ground.url(), connections, cache_kib: 2_000 }).unwrap()
 }
 
 fn put(conn: &mut DbConn, id: i64) -> Result<()> {

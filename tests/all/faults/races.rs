@@ -100,7 +100,7 @@ async fn ended_late(ground: Ground) {
 async fn losing(ground: &Ground, how: &str, times: usize) -> (Result<()>, usize, i64) {
     let table = "DROP TABLE IF EXISTS kept; CREATE TABLE kept (id BIGINT)";
     ground.connect().batch_execute(table).unwrap();
-    let db = Db::open(&DbSettings { url: ground.url(), connections: 2 }).unwrap();
+    let db = Db::open(&DbSettings { url: ground.url(), connections: 2, cache_kib: 2_000 }).unwrap();
     // PostgreSQL's own words for the second.
     let lose = format!("DO $$ BEGIN RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '{how}'; END $$");
     let runs = Arc::new(AtomicUsize::new(0));
