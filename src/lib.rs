@@ -30,6 +30,7 @@ pub mod management;
 pub mod openapi;
 pub mod permissions;
 pub mod proofs;
+pub mod services;
 pub mod sessions;
 pub mod tenancy;
 pub mod tokens;

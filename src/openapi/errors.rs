@@ -19,13 +19,14 @@ use crate::identity::gate::{
 use crate::identity::route::Source;
 use crate::identity::token::{self, EXPIRED_TOKEN, INVALID_TOKEN, MISSING_TOKEN};
 use crate::identity::{Access, Method, Route, serve};
-use crate::{auth, development, jobs, management, permissions, sessions, tokens, users};
+use crate::{auth, development, jobs, management, permissions, services, sessions, tokens, users};
 
 /// Each file that declares refusals, below `src/`, with what it declares. A test reads the sources to compare.
 pub fn declared() -> Vec<(&'static str, &'static [&'static Refusal])> {
     vec![
         ("base/error.rs", error::ALL),
         ("components/sandbox.rs", sandbox::ALL),
+        ("services/mod.rs", services::ALL),
         ("identity/gate.rs", gate::ALL),
         ("identity/token.rs", token::ALL),
         ("jobs/events.rs", jobs::events::ALL),

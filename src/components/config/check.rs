@@ -46,6 +46,13 @@ pub fn check(config: &Config) -> Vec<(&'static str, String)> {
         "guesses.delay_from",
         "must not be more than guesses.at_most",
     );
+    check_bounds(config, &mut demand);
+    check_mail(config, &mut demand);
+    check_permissions(&config.permissions.known, &mut demand);
+    found
+}
+
+fn check_bounds(config: &Config, demand: &mut impl FnMut(bool, &'static str, &str)) {
     // argon2 itself refuses less than 8 KiB a lane.
     demand(config.hashing.memory_kib.get() >= 8, "hashing.memory_kib", "must be at least 8");
     let cache = config.database.cache_kib.get();
@@ -53,9 +60,6 @@ pub fn check(config: &Config) -> Vec<(&'static str, String)> {
     for (key, wait) in waits(config) {
         demand(wait <= LONGEST_WAIT, key, "must be at most 30 seconds: no answer takes longer than 35");
     }
-    check_mail(config, &mut demand);
-    check_permissions(&config.permissions.known, &mut demand);
-    found
 }
 
 fn check_mail(config: &Config, demand: &mut impl FnMut(bool, &'static str, &str)) {
