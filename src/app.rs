@@ -48,16 +48,20 @@ pub fn routes() -> Vec<Route> {
         sessions::controller::routes(),
         users::controller::routes(),
         permissions::controller::routes(),
+        permissions::service::routes(),
+        users::service::routes(),
+        users::service::sessions::routes(),
         auth::password::controller::routes(),
         auth::account::controller::routes(),
         tokens::controller::routes(),
-        audit::controller::routes(),
+        audit::service::routes(),
     ])
 }
 
 /// Those of this environment: development also has its tools.
-fn routes_of(config: &Config) -> Vec<Route> {
+fn routes_of(config: &Config, also: &[Route]) -> Vec<Route> {
     let mut all = routes();
+    all.extend_from_slice(also);
     if development::exists(config.environment) {
         all.extend(development::controller::routes());
     }
@@ -78,6 +82,8 @@ pub struct Given {
     pub config: Arc<Config>,
     pub clock: Clock,
     pub vault: Vault,
+    /// Routes beside the server's own: a test's.
+    pub also: Vec<Route>,
 }
 
 impl Handle for Given {}
@@ -109,7 +115,7 @@ fn builder(given: &Given) -> Builder {
         builder = builder.required(Worker::new(handlers()));
     }
     if given.config.roles.serve {
-        builder = builder.required(Flush::default()).required(Api::at(given.config.server.listen));
+        builder = builder.required(Flush::default()).required(Api::at(given));
         if given.config.environment.is_development() {
             builder = builder.optional(welcome::Welcome::default());
         }
@@ -228,7 +234,7 @@ impl Component for Shared {
         // A server of its own file has nobody to tell.
         let has_others = is_postgres(given.config.database.url.expose_secret());
         let limiter = if has_others { Limiter::shared(clock, classes) } else { Limiter::new(clock, classes) };
-        let Given { config, clock, vault } = given;
+        let Given { config, clock, vault, .. } = given;
         let recorder = Recorder::shared(config.events.recorder, &clock);
         let disguise = Disguise::new(&vault)?;
         let Post { mailer, templates } = post;
@@ -310,11 +316,13 @@ struct Api {
     address: SocketAddr,
     bound: Option<(TcpListener, House, Watch)>,
     running: Option<actix_web::dev::ServerHandle>,
+    also: Vec<Route>,
 }
 
 impl Api {
-    fn at(address: SocketAddr) -> Self {
-        Self { address, bound: None, running: None }
+    fn at(given: &Given) -> Self {
+        let (address, also) = (given.config.server.listen, given.also.clone());
+        Self { address, bound: None, running: None, also }
     }
 }
 
@@ -335,7 +343,7 @@ impl Component for Api {
     }
 
     async fn init(&mut self, (house, watch, _): Self::Consumes) -> Result<Listening, Cause> {
-        let faults = route::faults(&routes_of(&house.config));
+        let faults = route::faults(&routes_of(&house.config, &self.also));
         if !faults.is_empty() {
             return Err(Error::from(faults).into());
         }
@@ -351,7 +359,8 @@ impl Component for Api {
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let workers = if house.config.environment == Environment::Test { 1 } else { workers };
         let developing = development::exists(house.config.environment);
-        let routes: Vec<Arc<Route>> = routes_of(&house.config).into_iter().map(Arc::new).collect();
+        let routes = routes_of(&house.config, &self.also);
+        let routes: Vec<Arc<Route>> = routes.into_iter().map(Arc::new).collect();
         let app = move || {
             let (house, watch) = (house.clone(), watch.clone());
             App::new()

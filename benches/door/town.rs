@@ -156,7 +156,8 @@ async fn settle(url: &str) -> Vec<(String, String)> {
     config.roles.serve = false;
     config.roles.work = false;
     let vault = Vault::new(&[MasterKey::from_bytes(&KEY)]).unwrap();
-    let running = app::start(&Given { config: Arc::new(config), clock: Clock::real(), vault }).await.unwrap();
+    let given = Given { config: Arc::new(config), clock: Clock::real(), vault, also: Vec::new() };
+    let running = app::start(&given).await.unwrap();
     demo::ensure(&running.house, "demo.localhost").await.unwrap();
     let people = people(&running, "demo", PEOPLE).await;
     next_door(&running).await;

@@ -28,50 +28,8 @@ pub struct AuditRecord {
     pub created_at: Timestamp,
 }
 
-/// What an auditor asks for; what is absent is everything.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    pub request: Option<RequestId>,
-    pub action: Option<String>,
-    pub outcome: Option<Outcome>,
-    pub actor: Option<RecordId>,
-    pub target: Option<RecordId>,
-    /// The key of the last record of the page before.
-    pub after: Option<(Timestamp, AuditId)>,
-}
-
 /// A request writes a handful; a sum may carry the id of its first.
 const OF_A_REQUEST: i64 = 100;
-
-/// Of a tenant, newest first.
-pub fn page(
-    conn: &mut DbConn,
-    tenant: TenantId,
-    filter: &Filter,
-    limit: i64,
-) -> QueryResult<Vec<AuditRecord>> {
-    use audit_records as a;
-    let mut query = a::table.filter(a::tenant_id.eq(tenant)).select(columns::<AuditRecord>()).into_boxed();
-    if let Some(request) = filter.request {
-        query = query.filter(a::request_id.eq(request));
-    }
-    if let Some(action) = &filter.action {
-        query = query.filter(a::action.eq(action.clone()));
-    }
-    if let Some(outcome) = filter.outcome {
-        query = query.filter(a::outcome.eq(outcome));
-    }
-    if let Some(actor) = filter.actor {
-        query = query.filter(a::actor_id.eq(actor));
-    }
-    if let Some(target) = filter.target {
-        query = query.filter(a::target_id.eq(target));
-    }
-    if let Some((at, id)) = filter.after {
-        query = query.filter(a::created_at.lt(at).or(a::created_at.eq(at).and(a::id.lt(id))));
-    }
-    query.order((a::created_at.desc(), a::id.desc())).limit(limit).load(conn)
-}
 
 /// All that a request left, oldest first; in one tenant, or for operators in all.
 pub fn of_request(

@@ -26,7 +26,7 @@ pub fn run(flags: &Flags, components: &Components) -> Done {
     let config = Arc::new(flags.load()?.config);
     // Nothing is initialised, so this key never seals anything.
     let vault = Vault::new(&[MasterKey::from_bytes(&[0; 32])]).map_err(|error| error.words())?;
-    let given = Given { config, clock: Clock::real(), vault };
+    let given = Given { config, clock: Clock::real(), vault, also: Vec::new() };
     let platform = app::platform(&given).map_err(|unsound| unsound.to_string())?;
     if components.graph {
         platform.edges().iter().for_each(|(consumer, provider)| say(&format!("{consumer} {provider}")));

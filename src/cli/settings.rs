@@ -66,10 +66,10 @@ impl Flags {
 
     /// What a command works with: the settings of a server that neither serves nor works.
     pub fn for_command(&self) -> Result<Given, String> {
-        let Given { config, clock, vault } = self.given(Roles::default())?;
-        let mut config = (*config).clone();
+        let given = self.given(Roles::default())?;
+        let mut config = (*given.config).clone();
         config.roles = crate::components::config::Roles { serve: false, work: false };
-        Ok(Given { config: Arc::new(config), clock, vault })
+        Ok(Given { config: Arc::new(config), ..given })
     }
 
     /// Settings that a server may start with, and the vault under their master key.
@@ -83,7 +83,7 @@ impl Flags {
         }
         let keys = loaded.master_keys().map_err(|why| format!("keys.master {why}"))?;
         let vault = Vault::new(&keys).map_err(|error| error.to_string())?;
-        Ok(Given { config: Arc::new(loaded.config), clock: Clock::real(), vault })
+        Ok(Given { config: Arc::new(loaded.config), clock: Clock::real(), vault, also: Vec::new() })
     }
 }
 

@@ -262,6 +262,15 @@ table! { pending_logins (id) {
     expires_at -> Instant,
 } }
 
+table! { idempotency_keys (id) {
+    id -> Uuid,
+    tenant_id -> Uuid,
+    key_hash -> Binary,
+    input_hash -> Binary,
+    answer_sealed -> Binary,
+    created_at -> Instant,
+} }
+
 table! { devices (id) {
     id -> Uuid,
     tenant_id -> Uuid,
@@ -406,6 +415,7 @@ table! { files (id) {
 } }
 
 diesel::allow_tables_to_appear_in_same_query!(
+    idempotency_keys,
     installation,
     tenants,
     tenant_hosts,

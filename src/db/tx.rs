@@ -7,7 +7,9 @@ use serde_json::Value;
 use super::conn::{BothDsl, DbConn};
 use super::schema::{audit_records, domain_events, jobs};
 use super::types::Json;
-use crate::base::{AuditId, DomainEventId, Id, JobId, Result, SessionId, TenantId, Timestamp, UserId};
+use crate::base::{
+    AuditId, DomainEventId, Id, JobId, RecordId, Result, SessionId, TenantId, Timestamp, UserId,
+};
 
 crate::choice! {
     /// What sort of somebody acts.
@@ -82,6 +84,10 @@ pub struct Effects {
     pub counted: Vec<&'static str>,
     /// A refusal was written down with its reason.
     pub refused: bool,
+    /// What came to be, in its order.
+    pub made: Vec<RecordId>,
+    /// What a call is answered that gave a key, now and each further time.
+    pub answer: Option<Vec<u8>>,
 }
 
 pub struct Tx<'c> {
@@ -184,6 +190,7 @@ impl Effects {
         self.forget.extend(more.forget);
         self.work |= more.work;
         self.happened |= more.happened;
+        self.made.extend(more.made);
     }
 }
 
@@ -286,6 +293,11 @@ impl<'c> Tx<'c> {
         Ok(work.id)
     }
 
+    /// Something came to be for which the caller asked.
+    pub fn made<K>(&mut self, id: Id<K>) {
+        self.effects.made.push(any(id.0));
+    }
+
     /// Raises a counter once the change is committed.
     pub fn count(&mut self, counter: &'static str) {
         self.effects.counted.push(counter);
@@ -294,12 +306,21 @@ impl<'c> Tx<'c> {
     /// Deciding over a set (the last owner, the last key) needs everybody who decides about it to queue.
     /// On SQLite every write queues already.
     pub fn lock(&mut self, kind: &'static str, tenant: TenantId) -> Result<()> {
+        self.queue(format!("{kind}:{tenant}"))
+    }
+
+    fn queue(&mut self, key: String) -> Result<()> {
         if let DbConn::Pg(pg) = &mut *self.conn {
             diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
-                .bind::<Text, _>(format!("{kind}:{tenant}"))
+                .bind::<Text, _>(key)
                 .execute(pg)?;
         }
         Ok(())
+    }
+
+    /// Whoever decides by what one record is queues too, each for their own record.
+    pub fn lock_record(&mut self, kind: &str, id: RecordId) -> Result<()> {
+        self.queue(format!("{kind}:{id}"))
     }
 
     /// Tells this node, after the commit, and every other one that what it remembers of this is old.
@@ -317,7 +338,7 @@ impl<'c> Tx<'c> {
 }
 
 /// An id of whatever kind, for the columns that hold several.
-fn any(uuid: uuid::Uuid) -> crate::base::RecordId {
+fn any(uuid: uuid::Uuid) -> RecordId {
     Id::of(uuid)
 }
 

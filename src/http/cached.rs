@@ -10,8 +10,7 @@ use super::answer::{Answer, Content};
 
 /// An answer with its `ETag`; empty, with 304, for who has it already.
 pub fn cached(content_type: &'static str, bytes: &[u8], keep: Duration, known: Option<&str>) -> Answer {
-    let sum = digest(&SHA256, bytes);
-    let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(sum.as_ref().get(..12).unwrap_or_default()));
+    let tag = tag(bytes);
     let answer = if known.is_some_and(|known| lists(known, &tag)) {
         Answer::new(304, Content::Empty)
     } else {
@@ -20,8 +19,14 @@ pub fn cached(content_type: &'static str, bytes: &[u8], keep: Duration, known: O
     answer.header("etag", tag).header("cache-control", format!("public, max-age={}", keep.as_secs()))
 }
 
+/// What stands in `ETag` for such bytes.
+pub fn tag(bytes: &[u8]) -> String {
+    let sum = digest(&SHA256, bytes);
+    format!("\"{}\"", URL_SAFE_NO_PAD.encode(sum.as_ref().get(..12).unwrap_or_default()))
+}
+
 /// RFC 9110, section 13.1.2: a list, compared weakly, or `*`.
-fn lists(known: &str, tag: &str) -> bool {
+pub fn lists(known: &str, tag: &str) -> bool {
     let mut tags = known.split(',').map(|one| one.trim().trim_start_matches("W/"));
     tags.any(|one| one == tag || one == "*")
 }

@@ -28,13 +28,15 @@ pub struct Incoming {
     pub accept_language: Option<String>,
     pub idempotency_key: Option<String>,
     pub content_type: Option<String>,
+    pub if_match: Option<String>,
     pub if_none_match: Option<String>,
     pub sec_fetch_site: Option<String>,
     /// A header that only a proxy writes was there.
     pub forwarded: bool,
     /// The peer is one of our proxies, whose words about the address count.
     pub by_proxy: bool,
-    pub query: BTreeMap<String, String>,
+    /// Not decoded yet.
+    pub query: String,
     pub params: BTreeMap<String, String>,
 }
 
@@ -42,6 +44,8 @@ const CLIENT: HeaderName = HeaderName::from_static("doorward-client");
 const TENANT_ORIGIN: HeaderName = HeaderName::from_static("x-tenant-origin");
 const OLD_TENANT_ORIGIN: HeaderName = HeaderName::from_static("x-lpc-tenant-origin");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// As clients of Feathers 5 send it.
+pub const SERVICE_METHOD: HeaderName = HeaderName::from_static("x-service-method");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// What only a proxy writes.
@@ -75,11 +79,12 @@ impl Incoming {
             accept_language: text(&header::ACCEPT_LANGUAGE)?,
             idempotency_key: text(&IDEMPOTENCY_KEY)?,
             content_type: text(&header::CONTENT_TYPE)?,
+            if_match: text(&header::IF_MATCH)?,
             if_none_match: text(&header::IF_NONE_MATCH)?,
             sec_fetch_site: text(&SEC_FETCH_SITE)?,
             forwarded: PROXIED.iter().any(|name| request.headers().contains_key(name)),
             by_proxy: proxies.trusts(peer_of(request).to_canonical()),
-            query: query(request)?,
+            query: request.query_string().to_owned(),
             params: params(request)?,
         })
     }
@@ -102,11 +107,12 @@ impl Incoming {
             accept_language: None,
             idempotency_key: None,
             content_type: None,
+            if_match: None,
             if_none_match: None,
             sec_fetch_site: None,
             forwarded: false,
             by_proxy: false,
-            query: BTreeMap::new(),
+            query: String::new(),
             params: BTreeMap::new(),
         }
     }
@@ -166,9 +172,10 @@ fn cookies(request: &HttpRequest) -> Vec<(String, String)> {
     pairs.map(|(name, value)| (name.to_string(), value.to_string())).collect()
 }
 
-fn query(request: &HttpRequest) -> Result<BTreeMap<String, String>> {
+/// A query of plain names, each of which stands once.
+pub fn pairs(query: &str) -> Result<BTreeMap<String, String>> {
     let mut map = BTreeMap::new();
-    for (name, value) in url::form_urlencoded::parse(request.query_string().as_bytes()) {
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         if name.contains(['\0', '\u{fffd}']) || value.contains(['\0', '\u{fffd}']) {
             return Err(INVALID_ENCODING.error());
         }

@@ -9,7 +9,7 @@ use super::client::{App, ClientKind};
 use super::house::House;
 use super::pending::PendingLogin;
 use super::route::{Access, Route, Source};
-use super::scope::{Inner, Scope, Who};
+use super::scope::{Scope, Who};
 use super::session::Live;
 use super::telling::Known;
 use super::tenant::Tenant;
@@ -65,8 +65,7 @@ pub async fn admit(
         }
         Access::Server => (Who::Server, Some(server(house, &incoming).await?)),
     };
-    let (tenant, app) = at.unzip();
-    let scope = Scope::new(Inner { house: house.clone(), incoming, tenant, app, who, causation: None });
+    let scope = Scope::of_request(house.clone(), incoming, at, who);
     known.learn(&scope);
     if let Some(tenant) = &scope.tenant {
         house.limiter.spend("tenant", tenant.id.as_bytes(), 1)?;

@@ -1,6 +1,7 @@
 //! A route's declaration: who may call it, what goes in, what comes out, what it refuses. Router, gate and API
 //! document are all made from it, so that none can forget what another knows.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -52,10 +53,28 @@ pub enum Source {
     Json,
     /// A page's own form.
     Form,
+    /// A service's: query, body and path each by itself.
+    Call,
 }
 
-type Run = Arc<dyn Fn(Scope, Value) -> BoxFuture<'static, Result<Answer>> + Send + Sync>;
-type Shape = fn(&mut SchemaGenerator) -> Option<Schema>;
+/// What a request brought, as its route's source says.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// One object out of all of it.
+    Members(Value),
+    Call(Call),
+}
+
+/// A call of a service. The query stays as it came: its order has a meaning that an object would lose.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub params: BTreeMap<String, String>,
+    pub data: Value,
+    pub query: String,
+}
+
+type Run = Arc<dyn Fn(Scope, Input) -> BoxFuture<'static, Result<Answer>> + Send + Sync>;
+pub type Shape = fn(&mut SchemaGenerator) -> Option<Schema>;
 
 #[derive(Clone)]
 pub struct Route {
@@ -72,10 +91,14 @@ pub struct Route {
     pub cookie: bool,
     /// Also at the root, where the original had it.
     pub original: bool,
+    /// It makes something: `Idempotency-Key` counts.
+    pub creates: bool,
     /// Left out of the API document: a page, or development's own.
     pub hidden: bool,
     /// Where a standard says it stands: at the root alone, and in the API document.
     pub standard: bool,
+    /// Also at this path, for who names it by this word in `X-Service-Method`.
+    pub by_header: Option<(&'static str, &'static str)>,
     pub input: Shape,
     pub output: Shape,
     pub(super) meters: Arc<Meters>,
@@ -107,10 +130,30 @@ impl Route {
         let run: Run = Arc::new(move |scope, input| {
             let handler = handler.clone();
             Box::pin(async move {
-                let input = read::<I>(input)?;
-                Ok(handler(scope, input).await?.into_answer(0))
+                let Input::Members(input) = input else {
+                    return Err(Error::internal("a call of no service"));
+                };
+                Ok(handler(scope, read::<I>(input)?).await?.into_answer(0))
             })
         });
+        let input: Shape = |generator| Some(generator.subschema_for::<I>());
+        Self { input, output: O::schema, ..Self::bare(method, path, access, source, run) }
+    }
+
+    /// A method of a service, which says itself what goes in and comes out.
+    pub fn of_service<F, Fut>(method: Method, path: &'static str, access: Access, handler: F) -> Self
+    where
+        F: Fn(Scope, Call) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Answer>> + Send + 'static,
+    {
+        let run: Run = Arc::new(move |scope, input| match input {
+            Input::Call(call) => Box::pin(handler(scope, call)),
+            Input::Members(_) => Box::pin(async { Err(Error::internal("a service without a call")) }),
+        });
+        Self::bare(method, path, access, Source::Call, run)
+    }
+
+    fn bare(method: Method, path: &'static str, access: Access, source: Source, run: Run) -> Self {
         Self {
             method,
             path,
@@ -121,11 +164,13 @@ impl Route {
             status: 200,
             refusals: Vec::new(),
             cookie: false,
+            creates: false,
             original: false,
             hidden: false,
             standard: false,
-            input: |generator| Some(generator.subschema_for::<I>()),
-            output: O::schema,
+            by_header: None,
+            input: |_| None,
+            output: |_| None,
             meters: Arc::default(),
             run,
         }
@@ -149,6 +194,10 @@ impl Route {
         Self { cookie: true, ..self }
     }
 
+    pub fn creates(self) -> Self {
+        Self { creates: true, ..self }
+    }
+
     pub fn original(self) -> Self {
         Self { original: true, ..self }
     }
@@ -162,6 +211,21 @@ impl Route {
         Self { standard: true, hidden: false, ..self }
     }
 
+    /// The shape of what a method of a service reads itself.
+    pub fn takes(self, input: Shape) -> Self {
+        Self { input, ..self }
+    }
+
+    /// As clients of Feathers call what is no standard method: at the service's own path, by its name.
+    pub fn called(self, path: &'static str, verb: &'static str) -> Self {
+        Self { by_header: Some((path, verb)), ..self }
+    }
+
+    /// The same, elsewhere.
+    pub fn at(self, path: &'static str) -> Self {
+        Self { path, meters: Arc::default(), ..self }
+    }
+
     /// The shape of what a handler answers that makes its own [`Answer`].
     pub fn shows<T: JsonSchema>(self) -> Self {
         Self { output: |generator| Some(generator.subschema_for::<T>()), ..self }
@@ -172,7 +236,7 @@ impl Route {
         Self { source: Source::Form, hidden: true, ..self }
     }
 
-    pub async fn run(&self, scope: Scope, input: Value) -> Result<Answer> {
+    pub async fn run(&self, scope: Scope, input: Input) -> Result<Answer> {
         let mut answer = (self.run)(scope, input).await?;
         if answer.status == 0 {
             answer.status = self.status;
@@ -182,7 +246,7 @@ impl Route {
 }
 
 /// Reads input into its type; what does not fit is named by its path.
-fn read<I: DeserializeOwned>(input: Value) -> Result<I> {
+pub fn read<I: DeserializeOwned>(input: Value) -> Result<I> {
     serde_path_to_error::deserialize(input).map_err(|error| {
         let path = match error.path().to_string().as_str() {
             "." => "$".to_string(),

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 
 use super::client::App;
 use super::house::House;
+use super::once::Once;
 use super::pending::PendingLogin;
 use super::session::{Epochs, Live};
 use super::tenant::Tenant;
@@ -28,6 +29,32 @@ pub struct Inner {
     pub who: Who,
     /// What this work was caused by, when that was no request.
     pub causation: Option<uuid::Uuid>,
+    pub around: Around,
+}
+
+/// What belongs to each write of a request, whichever event does it: in its transaction, and so in the same breath.
+#[derive(Clone, Default)]
+pub struct Around {
+    /// Under which key the answer is kept.
+    pub once: Option<Arc<Once>>,
+    /// Refuses, before the event writes.
+    pub before: Option<Proviso>,
+    /// Adds, after it.
+    pub after: Option<Proviso>,
+}
+
+pub type Proviso = Arc<dyn Fn(&mut Tx) -> Result<()> + Send + Sync>;
+
+impl Around {
+    fn write<T>(&self, tx: &mut Tx, run: &mut impl FnMut(&mut Tx) -> Result<T>) -> Result<T> {
+        let (once, before, after) = (self.once.as_ref(), self.before.as_ref(), self.after.as_ref());
+        once.map_or(Ok(()), |once| once.claim(tx))?;
+        before.map_or(Ok(()), |before| before(tx))?;
+        let value = run(tx)?;
+        after.map_or(Ok(()), |after| after(tx))?;
+        once.map_or(Ok(()), |once| once.keep(tx))?;
+        Ok(value)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -56,29 +83,62 @@ impl Scope {
         Self(Arc::new(inner))
     }
 
+    pub fn of_request(
+        house: House,
+        incoming: Arc<Incoming>,
+        at: Option<(Arc<Tenant>, Arc<App>)>,
+        who: Who,
+    ) -> Self {
+        let (tenant, app) = at.unzip();
+        Self::new(Inner { house, incoming, tenant, app, who, causation: None, around: Around::default() })
+    }
+
     /// For jobs and commands: the server itself, in a tenant or above them all.
     pub fn of_house(house: House, tenant: Option<Arc<Tenant>>) -> Self {
-        let incoming = Arc::new(Incoming::none());
-        Self::new(Inner { house, incoming, tenant, app: None, who: Who::House, causation: None })
+        Self::of_nobodys_request(house, tenant, Who::House, None)
     }
 
     /// A job's: what it changes says which job it was.
     pub fn of_job(house: House, tenant: Option<Arc<Tenant>>, job: JobId) -> Self {
-        let incoming = Arc::new(Incoming::none());
-        Self::new(Inner { house, incoming, tenant, app: None, who: Who::House, causation: Some(job.0) })
+        Self::of_nobodys_request(house, tenant, Who::House, Some(job.0))
     }
 
     /// For commands: an operator, in a tenant or above them all.
     pub fn of_operator(house: House, tenant: Option<Arc<Tenant>>) -> Self {
-        let incoming = Arc::new(Incoming::none());
-        Self::new(Inner { house, incoming, tenant, app: None, who: Who::Operator, causation: None })
+        Self::of_nobodys_request(house, tenant, Who::Operator, None)
+    }
+
+    fn of_nobodys_request(
+        house: House,
+        tenant: Option<Arc<Tenant>>,
+        who: Who,
+        causation: Option<uuid::Uuid>,
+    ) -> Self {
+        let (incoming, around) = (Arc::new(Incoming::none()), Around::default());
+        Self::new(Inner { house, incoming, tenant, app: None, who, causation, around })
     }
 
     /// The same request, in the tenant that its one-time proof names.
     pub fn within(&self, tenant: Arc<Tenant>, app: Option<Arc<App>>) -> Self {
-        let Inner { house, incoming, who, causation, .. } = &*self.0;
-        let (house, incoming, who) = (house.clone(), incoming.clone(), who.clone());
-        Self::new(Inner { house, incoming, tenant: Some(tenant), app, who, causation: *causation })
+        Self::new(Inner { tenant: Some(tenant), app, ..self.same() })
+    }
+
+    /// The same request, with more to be done around its writes.
+    pub fn around(&self, around: Around) -> Self {
+        Self::new(Inner { around, ..self.same() })
+    }
+
+    fn same(&self) -> Inner {
+        let Inner { house, incoming, tenant, app, who, causation, around } = &*self.0;
+        Inner {
+            house: house.clone(),
+            incoming: incoming.clone(),
+            tenant: tenant.clone(),
+            app: app.clone(),
+            who: who.clone(),
+            causation: *causation,
+            around: around.clone(),
+        }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -182,12 +242,13 @@ impl Scope {
         mut run: impl FnMut(&mut Tx) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (cause, seen, clock) = (self.cause(), Seen::of(self), self.house.clock.clone());
+        let around = self.around.clone();
         let view = self.house.db.seeing(reach);
         let written = view.write(move |conn| {
             let now = clock.now();
             seen.still_holds(conn, now)?;
             let mut tx = Tx::new(conn, &cause, now);
-            let value = run(&mut tx)?;
+            let value = around.write(&mut tx, &mut run)?;
             Ok((value, tx.effects))
         });
         let (value, effects) = written.await?;

@@ -4,31 +4,29 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::guard::{self, GuardContext};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::web::{self, Payload, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, guard};
-use futures_util::{FutureExt, StreamExt};
-use serde_json::{Map, Value};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::FutureExt;
 use tracing::{Instrument, Span};
 
 use super::gate;
 use super::house::House;
+use super::once;
+use super::reading::input;
 use super::route::{Access, Method, Route, Source};
 use super::telling::{self, Known, Telling};
-use crate::base::error::{
-    BUSY, INTERNAL, INVALID, METHOD_NOT_ALLOWED, NOT_FOUND, STALE, TOO_LARGE, TOO_SLOW, UNDECIDED,
-    UNPARSABLE, UNSUPPORTED_MEDIA_TYPE,
-};
-use crate::base::{Error, FieldError, RequestId, Result, TenantId};
+use crate::base::error::{BUSY, INTERNAL, METHOD_NOT_ALLOWED, NOT_FOUND, STALE, UNDECIDED};
+use crate::base::{Error, RequestId, Result, TenantId};
 use crate::components::limits;
 use crate::http::answer::Content;
-use crate::http::{Answer, Incoming, edge, incoming, problem, strict};
+use crate::http::incoming::SERVICE_METHOD;
+use crate::http::{Answer, Incoming, edge, incoming, problem};
 
 /// Where the routes stand; the original's also at the root.
 pub const PREFIX: &str = "/api/v1";
-/// A body that takes longer to arrive holds its place for nothing.
-const BODY_PATIENCE: Duration = Duration::from_secs(15);
 /// For the rest: a statement may take 30 s, and a connection is waited for 2 s. A database that says nothing at all has
 /// no limit of its own, and its silence must not become ours. What the answer looks up then makes it 35 at most.
 const PATIENCE: Duration = Duration::from_millis(32_500);
@@ -57,16 +55,38 @@ pub fn table(routes: &[Arc<Route>]) -> Vec<(String, Vec<Arc<Route>>)> {
 
 /// Mounts every route at its places.
 pub fn mount(config: &mut ServiceConfig, house: &House, routes: &[Arc<Route>]) {
-    for (path, there) in table(routes) {
+    for (path, mut there) in table(routes) {
         let mut resource = web::resource(path.as_str());
-        for route in &there {
-            resource = resource.route(handler(house.clone(), route.clone()));
+        let named = by_header(routes, &path);
+        for (route, verb) in named.iter().cloned() {
+            let is_meant = guard::fn_guard(move |asked| method_of(asked) == Some(verb.as_bytes()));
+            resource = resource.route(handler(house.clone(), route).guard(is_meant));
         }
+        for route in &there {
+            let mut plain = handler(house.clone(), route.clone());
+            // A word that is none of ours must not pass for the creation of something.
+            if route.source == Source::Call && route.method == Method::Post {
+                plain = plain.guard(guard::fn_guard(|asked| method_of(asked).is_none()));
+            }
+            resource = resource.route(plain);
+        }
+        there.extend(named.into_iter().map(|(route, _)| route));
         let (house, allowed) = (house.clone(), allowed(&there));
         config.service(resource.default_service(web::to(move |request: HttpRequest| {
             otherwise(house.clone(), allowed.clone(), request)
         })));
     }
+}
+
+fn method_of<'r>(asked: &'r GuardContext<'_>) -> Option<&'r [u8]> {
+    asked.head().headers().get(SERVICE_METHOD).map(HeaderValue::as_bytes)
+}
+
+/// The methods of a service that are called at its own path.
+fn by_header(routes: &[Arc<Route>], place: &str) -> Vec<(Arc<Route>, &'static str)> {
+    let named = routes.iter().filter_map(|route| Some((route, route.by_header?)));
+    let here = named.filter(|(_, (path, _))| format!("{PREFIX}{path}") == place);
+    here.map(|(route, (_, verb))| (route.clone(), verb)).collect()
 }
 
 fn handler(house: House, route: Arc<Route>) -> actix_web::Route {
@@ -84,7 +104,12 @@ fn handler(house: House, route: Arc<Route>) -> actix_web::Route {
 }
 
 fn allowed(routes: &[Arc<Route>]) -> String {
-    let mut words: Vec<&str> = routes.iter().map(|route| route.method.word()).collect();
+    let mut words: Vec<&str> = Vec::new();
+    for word in routes.iter().map(|route| route.method.word()) {
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
     if words.contains(&"GET") {
         words.push("HEAD");
     }
@@ -159,12 +184,12 @@ async fn carry_out(
     // A step of its own only where there is something to wait for.
     let reading = if route.method == Method::Get { Span::none() } else { tracing::debug_span!("input") };
     let input = input(house, route, &incoming, payload).instrument(reading).await?;
-    match route.run(scope.clone(), input.clone()).await {
+    match once::run(route, &scope, &input).await {
         // What the gate saw has moved: once more from the door, from nothing remembered, and then no more.
         Err(Error::Stale) => {
             scope.doubt();
             let scope = gate::admit(house, route, incoming, known).await?;
-            match route.run(scope, input).await {
+            match once::run(route, &scope, &input).await {
                 Err(Error::Stale) => Err(STALE.error()),
                 outcome => outcome,
             }
@@ -176,89 +201,6 @@ async fn carry_out(
 fn sizes(house: &House) -> edge::Sizes {
     let limits = &house.config.limits;
     edge::Sizes { headers: limits.headers.get(), url: limits.url.get(), body: limits.body.get() }
-}
-
-/// One object out of body or query, and path. The path decides; a member that says otherwise is refused.
-async fn input(house: &House, route: &Route, incoming: &Incoming, payload: Payload) -> Result<Value> {
-    let mut members = match (route.source, route.method) {
-        (Source::Query, _) => from_text(&incoming.query),
-        (Source::Json, Method::Delete) => Map::new(),
-        (Source::Json, _) => json_body(house, incoming, payload).await?,
-        (Source::Form, Method::Get) => from_text(&incoming.query),
-        (Source::Form, _) => form_body(house, incoming, payload).await?,
-    };
-    for (name, value) in &incoming.params {
-        if members.contains_key(name) {
-            let path = format!("$.{name}");
-            return Err(INVALID.with(vec![FieldError::new(
-                path,
-                "validator.keys",
-                "The path already says this.",
-            )]));
-        }
-        members.insert(name.clone(), Value::String(value.clone()));
-    }
-    Ok(Value::Object(members))
-}
-
-fn from_text(pairs: &std::collections::BTreeMap<String, String>) -> Map<String, Value> {
-    pairs.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect()
-}
-
-async fn json_body(house: &House, incoming: &Incoming, payload: Payload) -> Result<Map<String, Value>> {
-    let bytes = body(house, payload).await?;
-    // Who has nothing to say need not say it in JSON; where a browser's cookie counts, the gate has asked for it.
-    if bytes.is_empty() && incoming.content_type.is_none() {
-        return Ok(Map::new());
-    }
-    if !incoming.content_type.as_deref().is_some_and(gate::is_json) {
-        return Err(UNSUPPORTED_MEDIA_TYPE.error());
-    }
-    if bytes.is_empty() {
-        return Ok(Map::new());
-    }
-    match strict::parse(&bytes) {
-        Ok(Value::Object(members)) => Ok(members),
-        Ok(_) => Err(INVALID.with(vec![FieldError::new("$", "validator.object", "Send an object.")])),
-        // Where it stopped, never what stood there: bodies hold passwords.
-        Err(error) => Err(UNPARSABLE.saying(format!(
-            "Not readable as JSON at line {}, column {}.",
-            error.line(),
-            error.column()
-        ))),
-    }
-}
-
-async fn form_body(house: &House, incoming: &Incoming, payload: Payload) -> Result<Map<String, Value>> {
-    let is_form = |text: &str| text.split(';').next() == Some("application/x-www-form-urlencoded");
-    if !incoming.content_type.as_deref().is_some_and(is_form) {
-        return Err(UNSUPPORTED_MEDIA_TYPE.saying("Send the page's own form."));
-    }
-    let mut members = Map::new();
-    for (name, value) in url::form_urlencoded::parse(&body(house, payload).await?) {
-        // U+FFFD stands where the bytes were no UTF-8.
-        let broken = [&name, &value].iter().any(|text| text.contains(['\0', '\u{fffd}']));
-        if broken || members.insert(name.into_owned(), Value::String(value.into_owned())).is_some() {
-            return Err(UNPARSABLE.saying("The form could not be read."));
-        }
-    }
-    Ok(members)
-}
-
-async fn body(house: &House, mut payload: Payload) -> Result<Vec<u8>> {
-    let limit = house.config.limits.body.get();
-    let read = async {
-        let mut bytes = Vec::new();
-        while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| UNPARSABLE.saying("The body ended before its time."))?;
-            if bytes.len() + chunk.len() > limit {
-                return Err(TOO_LARGE.error());
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(bytes)
-    };
-    tokio::time::timeout(BODY_PATIENCE, read).await.unwrap_or_else(|_| Err(TOO_SLOW.error()))
 }
 
 /// A method that the path does not take, or a browser that asks before it calls.
@@ -279,7 +221,7 @@ async fn otherwise(house: House, allowed: String, request: HttpRequest) -> HttpR
     }
     let answer = Answer::new(204, Content::Empty)
         .header("access-control-allow-methods", allowed)
-        .header("access-control-allow-headers", "authorization, content-type, doorward-client, idempotency-key, if-match, x-tenant-origin, x-lpc-tenant-origin")
+        .header("access-control-allow-headers", "authorization, content-type, doorward-client, idempotency-key, if-match, x-service-method, x-tenant-origin, x-lpc-tenant-origin")
         .header("access-control-max-age", "7200");
     respond(&house, answer, id, &reader).await
 }

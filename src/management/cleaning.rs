@@ -7,7 +7,7 @@ use crate::base::{Result, Timestamp};
 use crate::components::metrics::names;
 use crate::db::{Above, DbConn};
 use crate::identity::job::Outcome;
-use crate::identity::{Claimed, Handler, Scope};
+use crate::identity::{Claimed, Handler, Scope, once};
 use crate::jobs::entity::look;
 use crate::{guesses, sessions};
 
@@ -25,6 +25,7 @@ pub fn handlers() -> Vec<Handler> {
         Handler::new("domainEvents.clean", domain_events).at("20 1 * * *").within(PATIENCE),
         Handler::new("sessions.clean", ended_sessions).at("0 2 * * *").within(PATIENCE),
         Handler::new("pendingLogins.clean", pending_logins).at("0 */2 * * *").within(PATIENCE),
+        Handler::new("idempotencyKeys.clean", idempotency_keys).at("50 * * * *").within(PATIENCE),
         Handler::new("guesses.clean", counted_guesses).at("40 1 * * *").within(PATIENCE),
     ]
 }
@@ -48,6 +49,11 @@ async fn pending_logins(scope: Scope, _: Claimed) -> Outcome {
     let now = scope.now();
     let batch = move |conn: &mut DbConn| Ok(entity::clean_pending_logins(conn, now, BATCH)?);
     Ok(all(&scope, "pending_logins", batch).await?)
+}
+
+async fn idempotency_keys(scope: Scope, _: Claimed) -> Outcome {
+    let than = scope.now() - scope.house.config.lifetimes.idempotent_recovery;
+    Ok(all(&scope, "idempotency_keys", move |conn| Ok(once::clean(conn, than, BATCH)?)).await?)
 }
 
 async fn counted_guesses(scope: Scope, _: Claimed) -> Outcome {

@@ -96,7 +96,8 @@ fn parameters() -> Value {
         "IdempotencyKey": {
             "name": "Idempotency-Key",
             "in": "header",
-            "description": "At least 128 random bits. The same call with the same key recovers an answer that got lost.",
+            "description": "At least 128 random bits. The same call with the same key is given the same answer for a day, and \
+                does nothing more.",
             "schema": { "type": "string", "minLength": 22, "maxLength": 255 },
             "example": "Zk3vV1mYx0qJ8s2LrT5cWg",
         },

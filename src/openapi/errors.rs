@@ -18,7 +18,7 @@ use crate::identity::gate::{
 };
 use crate::identity::route::Source;
 use crate::identity::token::{self, EXPIRED_TOKEN, INVALID_TOKEN, MISSING_TOKEN};
-use crate::identity::{Access, Method, Route, serve};
+use crate::identity::{Access, Method, Route, once, serve};
 use crate::{auth, development, jobs, management, permissions, services, sessions, tokens, users};
 
 /// Each file that declares refusals, below `src/`, with what it declares. A test reads the sources to compare.
@@ -28,6 +28,7 @@ pub fn declared() -> Vec<(&'static str, &'static [&'static Refusal])> {
         ("components/sandbox.rs", sandbox::ALL),
         ("services/mod.rs", services::ALL),
         ("identity/gate.rs", gate::ALL),
+        ("identity/once.rs", once::ALL),
         ("identity/token.rs", token::ALL),
         ("jobs/events.rs", jobs::events::ALL),
         ("sessions/events.rs", sessions::events::ALL),
@@ -52,6 +53,9 @@ pub fn of(route: &Route) -> Vec<&'static Refusal> {
     all.extend(route.refusals.iter().copied());
     all.extend(by_access(route.access));
     all.extend(by_input(route));
+    if route.creates {
+        all.extend(once::ALL);
+    }
     if route.cookie {
         all.push(&COOKIE_NEEDS_ORIGIN);
     }
@@ -78,7 +82,7 @@ fn by_input(route: &Route) -> Vec<&'static Refusal> {
     if route.method != Method::Get {
         all.extend([&STALE, &UNDECIDED]);
     }
-    if route.source != Source::Query && route.method != Method::Delete {
+    if route.source != Source::Query && !matches!(route.method, Method::Get | Method::Delete) {
         all.extend([&UNPARSABLE, &UNSUPPORTED_MEDIA_TYPE, &TOO_SLOW]);
     }
     all

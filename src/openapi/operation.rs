@@ -82,7 +82,7 @@ fn parameters(route: &Route, input: &Input) -> Vec<Value> {
     if matches!(route.access, Access::Tenant | Access::Perhaps) {
         all.push(json!({ "$ref": "#/components/parameters/DoorwardClient" }));
     }
-    if route.name == "sessions.refresh" {
+    if route.creates || route.name == "sessions.refresh" {
         all.push(json!({ "$ref": "#/components/parameters/IdempotencyKey" }));
     }
     all

@@ -43,6 +43,8 @@ pub struct ListedRole {
     pub is_editable: bool,
     /// Sorted.
     pub permissions: Vec<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

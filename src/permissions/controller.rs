@@ -107,12 +107,18 @@ pub struct CreateRole {
     identifier: String,
 }
 
-async fn create_role(scope: Scope, body: CreateRole) -> Result<OneRole> {
-    if !is_role(&body.identifier) {
+impl CreateRole {
+    pub(super) fn identifier(self) -> Result<String> {
+        if is_role(&self.identifier) {
+            return Ok(self.identifier);
+        }
         let detail = "1 to 64 of a-z, 0-9, -, _, . and :, a letter or digit first.";
-        return Err(INVALID.with(vec![FieldError::new("$.identifier", "validator.pattern", detail)]));
+        Err(INVALID.with(vec![FieldError::new("$.identifier", "validator.pattern", detail)]))
     }
-    Ok(OneRole { role: events::create_role(&scope, body.identifier).await? })
+}
+
+async fn create_role(scope: Scope, body: CreateRole) -> Result<OneRole> {
+    Ok(OneRole { role: events::create_role(&scope, body.identifier()?).await? })
 }
 
 #[derive(Deserialize, JsonSchema)]

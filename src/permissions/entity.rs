@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::answers::RoleShown;
+use super::answers::{ListedRole, RoleShown};
 use crate::base::{PermissionId, RoleId, TenantId, Timestamp, UserId};
 use crate::db::schema::{permissions, role_permissions, roles, user_roles, users};
 use crate::db::{BothDsl, DbConn, columns, sql};
@@ -141,6 +141,20 @@ pub fn hold_by_admins(conn: &mut DbConn, admin: &str, now: Timestamp) -> QueryRe
             .bind::<Text, _>(admin)
             .execute(sqlite),
     }
+}
+
+/// Roles of a tenant with what they hold.
+pub fn listed(conn: &mut DbConn, tenant: TenantId, roles: Vec<Role>) -> QueryResult<Vec<ListedRole>> {
+    let mut held = of_roles(conn, tenant)?;
+    let listed = roles.into_iter().map(|role| ListedRole {
+        id: role.id,
+        is_editable: !role.is_mandatory,
+        permissions: held.remove(&role.id).unwrap_or_default(),
+        identifier: role.identifier,
+        created_at: role.created_at,
+        updated_at: role.updated_at,
+    });
+    Ok(listed.collect())
 }
 
 /// What each role of a tenant holds, by identifier.

@@ -1,6 +1,6 @@
 //! Permissions and roles: which there are, who holds them, and who may give them.
 //!
-//! Routes: `/auth/permission`. Tables: `permissions`, `roles`, `role_permissions`, `user_roles`.
+//! Routes: `/auth/permission`. Service: `/roles`. Tables: `permissions`, `roles`, `role_permissions`, `user_roles`.
 
 pub mod answers;
 pub mod catalogue;
@@ -8,4 +8,5 @@ pub mod controller;
 pub mod entity;
 pub mod events;
 pub mod known;
+pub mod service;
 pub mod steps;

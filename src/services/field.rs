@@ -1,9 +1,10 @@
 //! The fields of a resource: what each holds, and what may be asked of it.
 
-use uuid::Uuid;
+use std::fmt;
 
+use super::sql::Column;
 use super::tree::Tree;
-use crate::base::Timestamp;
+use crate::base::{RecordId, Timestamp};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -15,13 +16,28 @@ pub enum Kind {
 }
 
 /// One field, as a resource declares it. What is not said is not allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Field {
     pub name: &'static str,
     pub kind: Kind,
     pub is_nullable: bool,
     pub filters: bool,
     pub sorts: bool,
+    /// Where the database keeps it.
+    pub column: &'static dyn Column,
+}
+
+/// Within a resource a name says which.
+impl PartialEq for Field {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl fmt::Debug for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 /// A value of a field, in the type that the database compares by.
@@ -32,14 +48,11 @@ pub enum Datum {
     Integer(i64),
     Boolean(bool),
     Time(Timestamp),
-    Id(Uuid),
+    Id(RecordId),
 }
 
 impl Field {
-    pub const fn new(name: &'static str, kind: Kind) -> Self {
-        Self { name, kind, is_nullable: false, filters: false, sorts: false }
-    }
-
+    /// Where a join may find no row, or the column may hold none.
     pub const fn nullable(self) -> Self {
         Self { is_nullable: true, ..self }
     }
@@ -87,8 +100,8 @@ fn integer(text: &str) -> Option<i64> {
 }
 
 /// One spelling here too: two texts for one row would be two keys of a cache.
-fn id(text: &str) -> Option<Uuid> {
-    Uuid::try_parse(text).ok().filter(|id| id.hyphenated().to_string() == text)
+fn id(text: &str) -> Option<RecordId> {
+    text.parse().ok().filter(|id: &RecordId| id.to_string() == text)
 }
 
 #[cfg(test)]
@@ -96,9 +109,12 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::db::schema::users;
+
+    const ANY: Field = Field::of("x", &users::name);
 
     fn read(kind: Kind, value: Value) -> Option<Datum> {
-        Field::new("x", kind).read(&value.into())
+        Field { kind, is_nullable: false, ..ANY }.read(&value.into())
     }
 
     #[test]
@@ -133,7 +149,7 @@ mod tests {
 
     #[test]
     fn an_empty_text_is_null_where_there_can_be_none() {
-        let nullable = Field::new("x", Kind::Integer).nullable();
+        let nullable = Field { kind: Kind::Integer, is_nullable: true, ..ANY };
 
         assert_eq!(nullable.read(&json!("").into()), Some(Datum::Null));
         assert_eq!(nullable.read(&json!(null).into()), Some(Datum::Null));

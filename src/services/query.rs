@@ -23,7 +23,15 @@ const SORTS: usize = 5;
 /// Rows that are counted to be passed over; further pages are found by `$after`.
 const SKIP: i64 = 10_000;
 
-#[derive(Debug, Clone, PartialEq)]
+/// What a resource may be asked by.
+#[derive(Debug, Clone, Copy)]
+pub struct Askable<'r> {
+    pub fields: &'static [Field],
+    /// Whatever its rows show, which is more than they are found by.
+    pub shown: &'r [String],
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Query {
     /// All of these hold.
     pub filter: Vec<Filter>,
@@ -31,18 +39,19 @@ pub struct Query {
     pub limit: Option<i64>,
     pub skip: i64,
     /// The first counts first; true is downwards.
-    pub sort: Vec<(&'static str, bool)>,
+    pub sort: Vec<(Field, bool)>,
     /// None: everything.
-    pub select: Option<Vec<&'static str>>,
+    pub select: Option<Vec<String>>,
     pub after: Option<String>,
-    pub total: bool,
+    /// None: as the resource does.
+    pub total: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Filter {
     All(Vec<Self>),
     Any(Vec<Self>),
-    Is(&'static str, Test),
+    Is(Field, Test),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -57,29 +66,15 @@ pub enum Test {
     AtLeast(Datum),
 }
 
-impl Default for Query {
-    fn default() -> Self {
-        Self {
-            filter: Vec::new(),
-            limit: None,
-            skip: 0,
-            sort: Vec::new(),
-            select: None,
-            after: None,
-            total: true,
-        }
-    }
-}
-
 impl Query {
     /// Refuses with `services.query.invalid`, which names what is wrong.
-    pub fn read(tree: Tree, fields: &'static [Field]) -> Result<Self> {
+    pub fn read(tree: Tree, askable: Askable<'_>) -> Result<Self> {
         let members = match tree {
             Tree::Branch(members) => members,
             Tree::Null => Vec::new(),
             _ => return Err(wrong("", "A query is an object.")),
         };
-        let mut reader = Reader { fields, terms: 0 };
+        let mut reader = Reader { askable, terms: 0 };
         let mut query = Self::default();
         for (name, value) in members {
             match name.as_str() {
@@ -88,7 +83,7 @@ impl Query {
                 "$sort" => query.sort = reader.sort(value)?,
                 "$select" => query.select = Some(reader.select(value)?),
                 "$after" => query.after = Some(text(&name, value)?),
-                "$total" => query.total = flag(&name, &value)?,
+                "$total" => query.total = Some(flag(&name, &value)?),
                 _ => query.filter.extend(reader.condition(&name, value, 0)?),
             }
         }
@@ -96,18 +91,18 @@ impl Query {
     }
 }
 
-struct Reader {
-    fields: &'static [Field],
+struct Reader<'r> {
+    askable: Askable<'r>,
     terms: usize,
 }
 
-impl Reader {
+impl Reader<'_> {
     /// What one name says, and all of it holds.
     fn condition(&mut self, name: &str, value: Tree, depth: usize) -> Result<Vec<Filter>> {
         match name {
             "$or" => Ok(vec![Filter::Any(self.branches(name, value, depth)?)]),
             "$and" => Ok(vec![Filter::All(self.branches(name, value, depth)?)]),
-            _ if name.starts_with('$') => Err(wrong(name, format!("Invalid filter value {name}"))),
+            _ if name.starts_with('$') => Err(wrong(name, format!("Invalid filter value {}", cut(name)))),
             _ => self.field(name, value),
         }
     }
@@ -144,12 +139,12 @@ impl Reader {
             if self.terms > TERMS {
                 return Err(wrong(name, format!("A query makes at most {TERMS} comparisons.")));
             }
-            filters.push(Filter::Is(field.name, test(field, &operator, value)?));
+            filters.push(Filter::Is(*field, test(field, &operator, value)?));
         }
         Ok(filters)
     }
 
-    fn sort(&self, value: Tree) -> Result<Vec<(&'static str, bool)>> {
+    fn sort(&self, value: Tree) -> Result<Vec<(Field, bool)>> {
         let Tree::Branch(members) = value else {
             return Err(wrong("$sort", "Expected fields, each with 1 or -1."));
         };
@@ -164,29 +159,34 @@ impl Reader {
                 _ => 0,
             };
             match way {
-                1 => Ok((field.name, false)),
-                -1 => Ok((field.name, true)),
+                1 => Ok((*field, false)),
+                -1 => Ok((*field, true)),
                 _ => Err(wrong(&format!("$sort.{name}"), "Expected 1 or -1.")),
             }
         };
         members.into_iter().map(one).collect()
     }
 
-    fn select(&self, value: Tree) -> Result<Vec<&'static str>> {
+    fn select(&self, value: Tree) -> Result<Vec<String>> {
         let names = match value {
             Tree::List(names) => names,
             one => vec![one],
         };
-        let one =
-            |name: Tree| self.known(&text("$select", name)?, |_| true, "selected").map(|field| field.name);
+        let one = |name: Tree| {
+            let name = text("$select", name)?;
+            if self.askable.shown.contains(&name) {
+                return Ok(name);
+            }
+            Err(wrong(&name, format!("A row of this resource has {}.", self.askable.shown.join(", "))))
+        };
         names.into_iter().map(one).collect()
     }
 
     fn known(&self, name: &str, may: fn(&Field) -> bool, what: &str) -> Result<&'static Field> {
-        let known = self.fields.iter().find(|field| field.name == name && may(field));
+        let fields = self.askable.fields;
+        let known = fields.iter().find(|field| field.name == name && may(field));
         known.ok_or_else(|| {
-            let names: Vec<&str> =
-                self.fields.iter().filter(|field| may(field)).map(|field| field.name).collect();
+            let names: Vec<&str> = fields.iter().filter(|field| may(field)).map(|field| field.name).collect();
             wrong(name, format!("This resource cannot be {what} by it, but by {}.", names.join(", ")))
         })
     }
@@ -261,9 +261,10 @@ fn wrong(name: &str, detail: impl Into<Cow<'static, str>>) -> Error {
     )])
 }
 
-/// Whoever sent it knows the rest.
-fn cut(name: &str) -> String {
-    name.chars().take(64).collect()
+/// A name as a refusal says it. What is no name of anything is not said again: somebody may read it who did not send it.
+pub(super) fn cut(name: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "$._-".contains(letter);
+    if name.chars().all(is_plain) { name.chars().take(64).collect() } else { "?".into() }
 }
 
 #[cfg(test)]

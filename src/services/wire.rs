@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::INVALID_QUERY;
+use super::query::cut;
 use super::tree::Tree;
 use crate::base::{Error, FieldError, Result};
 
@@ -125,9 +126,8 @@ fn two_things(name: &str) -> Error {
     wrong(name, "This name stands for a value here and for more names there.")
 }
 
-/// Cut, since whoever sent it knows it.
 fn wrong(name: &str, detail: impl Into<Cow<'static, str>>) -> Error {
-    let name: String = name.chars().take(NAME).collect();
+    let name = cut(name);
     INVALID_QUERY.with(vec![FieldError::new(format!("$query.{name}"), "services.query.form", detail)])
 }
 

@@ -163,6 +163,12 @@ pub fn end_all(
     Ok(ended.len())
 }
 
+/// Whose session this is, in this tenant.
+pub fn owner(tx: &mut Tx, tenant: TenantId, id: SessionId) -> Result<Option<UserId>> {
+    let found = entity::find(tx.conn, id)?.filter(|session| session.tenant_id == tenant);
+    Ok(found.map(|session| session.user_id))
+}
+
 /// Ends one session; false when it was not theirs or had ended.
 pub fn end_one(tx: &mut Tx, tenant: TenantId, id: SessionId, end: (UserId, &'static str)) -> Result<bool> {
     let (user, reason) = end;

@@ -34,7 +34,7 @@ pub fn routes() -> Vec<Route> {
             .named("users.list", "The tenant's people, oldest first, a page at a time.")
             .original(),
         Route::new(Method::Get, "/auth/user/{user}", lists, find)
-            .named("users.find", "One of the tenant's people.")
+            .named("users.show", "One of the tenant's people.")
             .refuses(&[&UNKNOWN_USER])
             .original(),
         Route::new(Method::Put, "/auth/user/{user}/update", manages, update)
@@ -76,7 +76,7 @@ pub struct EditMe {
 }
 
 /// Tells `null`, which takes a value away, from a member that is absent.
-fn told<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+pub(super) fn told<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
@@ -97,7 +97,7 @@ async fn edit_me(scope: Scope, body: EditMe) -> Result<Me> {
     events::edit_me(&scope, edit).await
 }
 
-fn plain_name(name: String) -> Result<String> {
+pub(super) fn plain_name(name: String) -> Result<String> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > NAME {
         return Err(wrong("$.name", "validator.length", "A name has 1 to 200 characters."));
@@ -179,7 +179,7 @@ pub struct Whom {
 }
 
 async fn find(scope: Scope, whom: Whom) -> Result<OneUser> {
-    Ok(OneUser { user: events::find(&scope, whom.user).await? })
+    Ok(OneUser { user: events::show(&scope, whom.user).await? })
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -1,6 +1,6 @@
 //! People: what they see and edit of themselves, and what their tenant's admins do with their accounts.
 //!
-//! Routes: `/auth/me`, `/auth/list-users`, `/auth/user/*`. Tables: `users`, `memberships`; reads every login table.
+//! Routes: `/auth/me`, `/auth/list-users`, `/auth/user/*`. Services: `/users`, `/sessions`. Tables: `users`, `memberships`; reads every login table.
 
 pub mod answers;
 pub mod arrival;
@@ -9,6 +9,7 @@ mod cursor;
 pub mod entity;
 pub mod events;
 pub mod presence;
+pub mod service;
 pub mod steps;
 
 pub use arrival::{Arrival, Arrived, Due};

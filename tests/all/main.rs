@@ -27,6 +27,7 @@ mod password;
 mod recipes;
 mod refresh;
 mod rights;
+mod services;
 mod set_back;
 mod switch;
 mod telling;

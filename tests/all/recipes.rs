@@ -48,9 +48,14 @@ pub fn run(command: &mut Command) -> String {
 
 /// The client's packages, as its lock file has them.
 pub fn client_packages() -> PathBuf {
+    packages("clients/typescript")
+}
+
+/// A folder whose packages are there, as its lock file has them.
+pub fn packages(folder: &str) -> PathBuf {
     static ONCE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _one_at_a_time = ONCE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let folder = root().join("clients/typescript");
+    let folder = root().join(folder);
     let installed = folder.join("node_modules/.package-lock.json");
     let age = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
     if age(&installed) < age(&folder.join("package-lock.json")) {

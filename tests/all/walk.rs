@@ -137,6 +137,16 @@ fn roles_are_made_given_and_asked_for_as_the_guide_says() {
 }
 
 #[test]
+fn lists_are_asked_for_as_the_guide_says() {
+    let server = Running::start();
+
+    let said = server.walk("docs/services.md", 8080);
+
+    assert!(said.trim_end().ends_with("made, found and removed"), "{said}");
+    assert_eq!(said.matches("owner@services.example").count(), 4, "{said}");
+}
+
+#[test]
 fn the_permissions_that_the_guide_shows_pass_the_check() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("doorward.toml"), block("docs/roles.md", "toml")).unwrap();

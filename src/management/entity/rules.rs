@@ -251,6 +251,11 @@ const SEALED: &[(&str, &str, &str)] = &[
         "SELECT id, tenant_id, seed_sealed AS sealed FROM sessions WHERE revoked_at IS NULL",
     ),
     (
+        "idempotency_keys",
+        "answer_sealed",
+        "SELECT id, tenant_id, answer_sealed AS sealed FROM idempotency_keys",
+    ),
+    (
         // One that signs no more has been wiped.
         "signing_keys",
         "private_sealed",

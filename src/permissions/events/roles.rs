@@ -28,15 +28,11 @@ pub async fn list_permissions(scope: &Scope) -> Result<Vec<PermissionShown>> {
 #[instrument(name = "permissions.list_roles", skip_all)]
 pub async fn list_roles(scope: &Scope) -> Result<Vec<ListedRole>> {
     let tenant = scope.tenant_id()?;
-    let read = scope.read(move |conn| Ok((Role::list(conn, tenant)?, entity::of_roles(conn, tenant)?)));
-    let (roles, mut held) = read.await?;
-    let listed = roles.into_iter().map(|role| ListedRole {
-        id: role.id,
-        is_editable: !role.is_mandatory,
-        permissions: held.remove(&role.id).unwrap_or_default(),
-        identifier: role.identifier,
+    let read = scope.read(move |conn| {
+        let roles = Role::list(conn, tenant)?;
+        Ok(entity::listed(conn, tenant, roles)?)
     });
-    Ok(listed.collect())
+    read.await
 }
 
 /// A role of the tenant's own, which holds nothing yet.
@@ -56,6 +52,7 @@ pub async fn create_role(scope: &Scope, identifier: String) -> Result<RoleShown>
         }
         let role = Role::new(by.tenant, &identifier, tx.now);
         role.insert(tx.conn)?;
+        tx.made(role.id);
         role_changed(tx, &role, ("permissions.create_role", "doorward.role.post.create"), json!({}))?;
         Ok(role.shown())
     });

@@ -5,18 +5,20 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::services::field::Kind;
+use crate::db::schema::{jobs, roles};
 use crate::services::wire;
 
-const FIELDS: &[Field] = &[
-    Field::new("id", Kind::Integer).filters().sorts(),
-    Field::new("name", Kind::Text).filters().sorts(),
-    Field::new("age", Kind::Integer).nullable().filters().sorts(),
-    Field::new("secret", Kind::Text),
-];
+const NAME: Field = Field::of("name", &roles::identifier).filters().sorts();
+const AGE: Field = Field::of("age", &jobs::handler_timeout_ms).filters().sorts();
+const FIELDS: &[Field] =
+    &[Field::of("id", &jobs::fence).filters().sorts(), NAME, AGE, Field::of("secret", &roles::identifier)];
 
 fn read(query: Value) -> Result<Query> {
-    Query::read(query.into(), FIELDS)
+    read_tree(query.into())
+}
+
+fn read_tree(tree: Tree) -> Result<Query> {
+    Query::read(tree, Askable { fields: FIELDS, shown: &["id", "name", "age"].map(String::from) })
 }
 
 #[track_caller]
@@ -46,16 +48,16 @@ fn a_query_of_a_url_and_one_of_a_socket_are_the_same() {
         "$sort": { "age": -1, "name": 1 }, "$select": ["name"],
     });
 
-    let one = Query::read(of_url.unwrap(), FIELDS).unwrap();
+    let one = read_tree(of_url.unwrap()).unwrap();
     let mut two = read(of_socket).unwrap();
     // An object of a socket comes in another order here.
     two.filter.sort_by_key(|filter| format!("{filter:?}").contains("age"));
 
     assert_eq!(one, two);
-    assert_eq!(one.filter[0], Filter::Is("name", Test::Equal(text("Bob"))));
+    assert_eq!(one.filter[0], Filter::Is(NAME, Test::Equal(text("Bob"))));
     assert_eq!((one.limit, one.skip), (Some(10), 20));
-    assert_eq!(one.sort, [("age", true), ("name", false)]);
-    assert_eq!(one.select, Some(vec!["name"]));
+    assert_eq!(one.sort, [(AGE, true), (NAME, false)]);
+    assert_eq!(one.select, Some(vec!["name".to_owned()]));
 }
 
 #[test]
@@ -63,11 +65,11 @@ fn conditions_nest_and_null_is_a_value() {
     let query =
         read(json!({ "$or": [{ "name": "a" }, { "age": null, "$and": [{ "name": { "$ne": "b" } }] }] }));
 
-    let b = Filter::All(vec![Filter::All(vec![Filter::Is("name", Test::Not(text("b")))])]);
-    let none = Filter::Is("age", Test::Equal(Datum::Null));
+    let b = Filter::All(vec![Filter::All(vec![Filter::Is(NAME, Test::Not(text("b")))])]);
+    let none = Filter::Is(AGE, Test::Equal(Datum::Null));
     let filter = query.unwrap().filter;
     let Filter::Any(branches) = &filter[0] else { panic!("{filter:?}") };
-    assert_eq!(branches[0], Filter::All(vec![Filter::Is("name", Test::Equal(text("a")))]));
+    assert_eq!(branches[0], Filter::All(vec![Filter::Is(NAME, Test::Equal(text("a")))]));
     assert_eq!(branches[1], Filter::All(vec![b, none]));
 }
 
@@ -75,8 +77,8 @@ fn conditions_nest_and_null_is_a_value() {
 fn one_value_of_a_list_is_a_list_and_none_matches_nothing() {
     let of = |query: Value| read(query).unwrap().filter.remove(0);
 
-    assert_eq!(of(json!({ "name": { "$in": "a" } })), Filter::Is("name", Test::In(vec![text("a")])));
-    assert_eq!(of(json!({ "name": { "$in": [] } })), Filter::Is("name", Test::In(Vec::new())));
+    assert_eq!(of(json!({ "name": { "$in": "a" } })), Filter::Is(NAME, Test::In(vec![text("a")])));
+    assert_eq!(of(json!({ "name": { "$in": [] } })), Filter::Is(NAME, Test::In(Vec::new())));
 }
 
 #[test]
@@ -88,7 +90,7 @@ fn inj_1_what_is_not_known_is_refused_and_never_passed_over() {
     refused(json!({ "secret": "x" }), "secret", "cannot be filtered by it");
     refused(json!({ "$or": [{ "secret": "x" }] }), "secret", "cannot be filtered by it");
     refused(json!({ "$sort": { "secret": 1 } }), "secret", "cannot be sorted by it");
-    refused(json!({ "$select": ["password"] }), "password", "cannot be selected by it");
+    refused(json!({ "$select": ["password"] }), "password", "has id, name, age");
     refused(json!({ "$sort": { "name": "1; drop" } }), "$sort.name", "Expected 1 or -1");
     refused(json!({ "$or": [{ "$limit": 1 }] }), "$limit", "Invalid filter value");
     refused(json!({ "__proto__": { "x": 1 } }), "__proto__", "cannot be filtered");
@@ -138,7 +140,7 @@ fn hostile_queries_are_refused_before_they_cost() {
     ] {
         let tree = Tree::from(query);
         let began = Instant::now();
-        let shown = shown(&Query::read(tree, FIELDS).unwrap_err());
+        let shown = shown(&read_tree(tree).unwrap_err());
         println!("{what}: {:?}", began.elapsed());
         assert!(shown.len() < 400, "{what}: the refusal has {} bytes", shown.len());
     }

@@ -4,18 +4,19 @@ use serde_json::json;
 use tracing::instrument;
 
 use super::{NO_PASSWORD_LOGIN, UNKNOWN_USER};
-use crate::base::{Email, Error, FieldError, ProofRequestId, Result, UserId};
+use crate::base::{Email, Error, FieldError, ProofRequestId, Result, SessionId, UserId};
 use crate::components::line::Link;
 use crate::components::mail::messages::ResetPassword;
 use crate::components::post::{self, Letter};
 use crate::components::words::Locale;
 use crate::db::tx::{Audit, Forget, Happened};
 use crate::identity::{Scope, User};
-use crate::permissions::steps::RIGHTS;
-use crate::proofs;
+use crate::permissions::steps::{RIGHTS, holds_no_more};
+use crate::services::UNKNOWN;
 use crate::users::answers::{UserSummary, Users};
 use crate::users::entity::{self, Edit, Search};
 use crate::users::{cursor, steps};
+use crate::{proofs, sessions};
 
 /// What somebody searched by, with the cursor as it came in.
 #[derive(Debug, Clone, Default)]
@@ -52,8 +53,8 @@ fn no_place() -> Error {
 }
 
 /// Refuses with `auth.getUser.invalidUser`: unknown, or no member here.
-#[instrument(name = "users.find", skip_all)]
-pub async fn find(scope: &Scope, user: UserId) -> Result<UserSummary> {
+#[instrument(name = "users.show", skip_all)]
+pub async fn show(scope: &Scope, user: UserId) -> Result<UserSummary> {
     let tenant = scope.tenant_id()?;
     let read = scope.read(move |conn| {
         let person = User::member(conn, tenant, user)?;
@@ -90,6 +91,21 @@ pub async fn set_active(scope: &Scope, user: UserId, active: bool) -> Result<()>
         tx.lock(RIGHTS, admin.tenant)?;
         let person = steps::target(tx, &admin, user)?;
         if active { steps::enable(tx, &person) } else { steps::disable(tx, &house, &person) }
+    });
+    write.await
+}
+
+/// Ends somebody's session here, wherever they are at home.
+///
+/// Refuses with `services.get.unknown` what is no live session of this tenant, and with `auth.user.holdsMore`.
+#[instrument(name = "users.end_session", skip_all)]
+pub async fn end_session(scope: &Scope, session: SessionId) -> Result<()> {
+    let admin = scope.live()?.clone();
+    let write = scope.write(move |tx| {
+        let owner = sessions::steps::owner(tx, admin.tenant, session)?.ok_or_else(|| UNKNOWN.error())?;
+        holds_no_more(tx, &admin, owner)?;
+        let ended = sessions::steps::end_one(tx, admin.tenant, session, (owner, "endedByAdmin"))?;
+        if ended { Ok(()) } else { Err(UNKNOWN.error()) }
     });
     write.await
 }

@@ -3,7 +3,7 @@
 mod admin;
 mod own;
 
-pub use admin::{Found, find, list, set_active, start_reset, update};
+pub use admin::{Found, end_session, list, set_active, show, start_reset, update};
 pub use own::{edit_me, me};
 
 crate::refusals! {

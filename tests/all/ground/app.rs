@@ -10,7 +10,7 @@ use doorward::components::Clock;
 use doorward::components::config::{Config, Environment};
 use doorward::components::vault::{MasterKey, Vault};
 use doorward::identity::tenant::TenantSettings;
-use doorward::identity::{ClientKind, Scope};
+use doorward::identity::{ClientKind, Route, Scope};
 use doorward::management::steps::create_tenant;
 use doorward::tenancy::steps::{NewClient, NewTenant, create_client};
 use reqwest::header::HeaderMap;
@@ -90,9 +90,14 @@ impl App {
 
     /// On whatever tenants there are.
     pub async fn bare(ground: Ground, config: Config, clock: Clock) -> Self {
+        Self::offering(ground, config, clock, Vec::new()).await
+    }
+
+    /// With routes of the test's own, too.
+    pub async fn offering(ground: Ground, config: Config, clock: Clock, also: Vec<Route>) -> Self {
         ground.goes_by(&clock);
         let vault = Vault::new(&[MasterKey::from_bytes(&MASTER)]).unwrap();
-        let given = Given { config: Arc::new(config), clock: clock.clone(), vault };
+        let given = Given { config: Arc::new(config), clock: clock.clone(), vault, also };
         let running = app::start(&given).await.unwrap();
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { ground, running, clock, http }

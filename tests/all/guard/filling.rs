@@ -23,7 +23,10 @@ impl Form {
         let mut generator = schemars::SchemaGenerator::default();
         let schema = (route.input)(&mut generator).map(|schema| schema.to_value()).unwrap_or_default();
         let mut places = Vec::new();
-        let ids = ids(resolved(&schema, generator.definitions()), generator.definitions());
+        let mut ids = ids(resolved(&schema, generator.definitions()), generator.definitions());
+        if route.source == Source::Call && route.path.contains("{id}") {
+            ids.push("id".into());
+        }
         let usual = walk(&schema, generator.definitions(), &mut Vec::new(), &mut places);
         places.retain(|place| !route.path.contains(&format!("{{{}}}", place.join("."))));
         Self { usual, places, ids }
@@ -127,14 +130,14 @@ pub fn asked(app: &App, door: &Door, (route, path): (&Route, &str), input: &Valu
     let members = members.filter(|(name, _)| !route.path.contains(&format!("{{{name}}}")));
     let pairs: Vec<(String, String)> = members.map(|(name, value)| (name.clone(), text(value))).collect();
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
-    let of_query =
-        route.source == Source::Query || (route.source == Source::Form && route.method.word() == "GET");
+    let of_query = route.source == Source::Query || route.method.word() == "GET";
     let path = if of_query { format!("{path}?{query}") } else { path.to_owned() };
     let request = app.request(door, route.method.word().parse::<Method>().unwrap(), &path);
     match route.source {
         _ if of_query => request,
         Source::Query => request,
-        Source::Json => {
+        Source::Call if route.method.word() == "DELETE" => request,
+        Source::Json | Source::Call => {
             let body: Map<String, Value> = input.as_object().unwrap().clone();
             let own = body.into_iter().filter(|(name, _)| !route.path.contains(&format!("{{{name}}}")));
             request.json(&Value::Object(own.collect()))

@@ -1,9 +1,9 @@
 //! KEY-1, 3, 4: a key is one tenant's, falls at once, and opens only where it lies.
 
 use diesel::prelude::*;
-use doorward::base::{SessionId, SigningKeyId};
+use doorward::base::{RecordId, SessionId, SigningKeyId};
 use doorward::components::vault::{MasterKey, Place, Vault};
-use doorward::db::schema::{digid_logins, sessions, signing_keys, totp_settings};
+use doorward::db::schema::{digid_logins, idempotency_keys, sessions, signing_keys, totp_settings};
 use doorward::management::entity::rules;
 
 use crate::ground::Ground;
@@ -142,18 +142,26 @@ async fn key_4_verify_opens_every_sealed_column_there_is(ground: Ground) {
         let whose = (d::user_id.eq(user), d::tenant_id.eq(door.tenant), d::bsn_mac.eq(b"x".to_vec()));
         let made = (d::created_at.eq(START), d::updated_at.eq(START), d::bsn_sealed.eq(&bsn));
         diesel::insert_into(d::table).values((whose, made)).execute(conn).unwrap();
+        use idempotency_keys as i;
+        let answer = seal("idempotency_keys", "answer_sealed");
+        let whose = (i::id.eq(RecordId::of(user.0)), i::tenant_id.eq(door.tenant), i::created_at.eq(START));
+        let made =
+            (i::key_hash.eq(b"x".to_vec()), i::input_hash.eq(b"x".to_vec()), i::answer_sealed.eq(&answer));
+        diesel::insert_into(i::table).values((whose, made)).execute(conn).unwrap();
     }
     assert_eq!(rules::unopened(conn, &vault).unwrap(), []);
 
     diesel::update(totp_settings::table).set(totp_settings::secret_sealed.eq(&bsn)).execute(conn).unwrap();
     diesel::update(digid_logins::table).set(digid_logins::bsn_sealed.eq(&totp)).execute(conn).unwrap();
     diesel::update(sessions::table).set(sessions::seed_sealed.eq(&totp)).execute(conn).unwrap();
+    let answers = diesel::update(idempotency_keys::table).set(idempotency_keys::answer_sealed.eq(&totp));
+    answers.execute(conn).unwrap();
     diesel::update(signing_keys::table).set(signing_keys::private_sealed.eq(&totp)).execute(conn).unwrap();
 
     let mut told: Vec<&str> =
         rules::unopened(conn, &vault).unwrap().iter().map(|fault| fault.table).collect();
     told.sort_unstable();
-    assert_eq!(told, ["digid_logins", "sessions", "signing_keys", "totp_settings"]);
+    assert_eq!(told, ["digid_logins", "idempotency_keys", "sessions", "signing_keys", "totp_settings"]);
     let schema = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/db/schema.rs")).unwrap();
     let columns = schema
         .lines()

@@ -8,7 +8,7 @@ use doorward::base::{Error, SessionId};
 use doorward::db::schema::{sessions, users};
 use doorward::http::Incoming;
 use doorward::identity::house::House;
-use doorward::identity::scope::Inner;
+use doorward::identity::scope::{Around, Inner};
 use doorward::identity::{Membership, Scope, Who};
 use doorward::sessions::steps::end_one;
 use serde_json::json;
@@ -43,6 +43,7 @@ async fn admitted(house: &House, door: &Door, holder: &Holder) -> Scope {
         app,
         who: Who::Session(live),
         causation: None,
+        around: Around::default(),
     })
 }
 

@@ -9,8 +9,8 @@ const FLOORS: &[&[&str]] = &[
     &["db"],
     &["http"],
     &["components"],
-    &["services"],
     &["identity"],
+    &["services"],
     &[
         "sessions",
         "permissions",

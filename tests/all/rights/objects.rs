@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use doorward::base::{RecordId, SessionId, UserId};
 use doorward::db::schema::{invitations, roles, sessions, user_roles, users};
-use doorward::identity::{Route, serve};
+use doorward::identity::route::Source;
+use doorward::identity::{Method, Route, serve};
 use serde_json::{Value, json};
 
 use super::kit::Desk;
@@ -48,8 +49,13 @@ impl Things {
         }
     }
 
-    fn named(&self, place: &str) -> Option<String> {
+    fn named(&self, route: &Route, place: &str) -> Option<String> {
+        let of_service = route.path.split('/').nth(1).unwrap_or_default();
         match place {
+            "id" if of_service == "users" => Some(self.user.to_string()),
+            "id" if of_service == "sessions" => Some(self.session.clone()),
+            "userId" => Some(self.admin.to_string()),
+            "id" if of_service == "roles" => Some(self.role.clone()),
             "user" => Some(self.user.to_string()),
             "actorId" => Some(self.admin.to_string()),
             "targetId" => Some(self.role.clone()),
@@ -77,8 +83,8 @@ async fn ten_3_an_id_of_another_tenant_is_as_good_as_none_wherever_one_is_taken(
                 number += 1;
                 let things = Things::of(&ours, &format!("n{number}")).await;
                 let named = match whose {
-                    "own" => things.named(&place),
-                    "of-b" => of_b.named(&place),
+                    "own" => things.named(&route, &place),
+                    "of-b" => of_b.named(&route, &place),
                     _ => Some(RecordId::new().to_string()),
                 };
                 let token = app.session(&a, ours.user).await.access;
@@ -116,7 +122,7 @@ async fn answered(
     let mut input = form.with(&[], &Value::Null);
     let mut path = serve::places(route).remove(0);
     for other in &form.ids {
-        let value = if other == place { Some(id.to_owned()) } else { things.named(other) };
+        let value = if other == place { Some(id.to_owned()) } else { things.named(route, other) };
         let Some(value) = value else { continue };
         path = path.replace(&format!("{{{other}}}"), &value);
         if other == place || input.get(other).is_some() {
@@ -128,13 +134,15 @@ async fn answered(
         ("permission", json!("auth:user:list")),
         ("name", json!("Grace")),
     ] {
-        if form.names().contains(&member) {
+        // What a list is searched by would hide the row.
+        let is_searched = route.source == Source::Call && route.method == Method::Get;
+        if form.names().contains(&member) && !is_searched {
             input[member] = value;
         }
     }
     let reply = Reply::of(asked(app, door, (route, &path), &input).bearer_auth(token)).await;
     assert!(reply.status.as_u16() < 500, "{}", reply.text);
-    if reply.status == 200 && reply.json["records"] == json!([]) {
+    if reply.status == 200 && reply.json["data"] == json!([]) {
         return "none".into();
     }
     reply.status.as_u16().to_string()

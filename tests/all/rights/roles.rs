@@ -30,7 +30,8 @@ async fn a_role_is_made_filled_emptied_and_deleted(ground: Ground) {
     let listed = ada.get("/role/list").await;
 
     assert_eq!((again.status, emptied.status), (200.try_into().unwrap(), 200.try_into().unwrap()));
-    let shown = json!({ "id": role, "identifier": "help-desk", "isEditable": true, "permissions": ["auth:user:list"] });
+    let at = listed.json["roles"][1]["createdAt"].clone();
+    let shown = json!({ "createdAt": at, "updatedAt": at, "id": role, "identifier": "help-desk", "isEditable": true, "permissions": ["auth:user:list"] });
     assert_eq!(listed.json["roles"][1], shown, "{}", listed.text);
     assert_eq!(listed.json["roles"][0]["isEditable"], false);
     assert_eq!(ada.delete(&role).await.status, 200);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use diesel::prelude::*;
-use doorward::audit::controller::READ;
+use doorward::audit::service::READ;
 use doorward::auth::password::events::Imported;
 use doorward::db::schema::audit_records;
 use doorward::permissions::known;
@@ -38,7 +38,7 @@ async fn found(app: &App, door: &Door, token: &str, reply: &Reply) -> serde_json
     let path = format!("/api/v1/audit?requestId={}", reply.says("requestId"));
     let page = app.get_as(door, token, &path).await;
     assert_eq!(page.status, 200, "{}", page.text);
-    page.json["records"].clone()
+    page.json["data"].clone()
 }
 
 async fn a_refused_request_is_found_by_its_request_id_with_the_reason_on_any_node(ground: Ground) {
@@ -124,14 +124,14 @@ async fn an_auditor_pages_through_all_records_once(ground: Ground) {
     let mut seen = BTreeSet::new();
     let mut next = String::new();
     for _ in 0..4 {
-        let path = format!("/api/v1/audit?outcome=refused&limit=4{next}");
+        let path = format!("/api/v1/audit?outcome=refused&$limit=4{next}");
         let page = app.get_as(&door, &auditor.access, &path).await;
-        let records = page.json["records"].as_array().unwrap().clone();
+        let records = page.json["data"].as_array().unwrap().clone();
         seen.extend(records.iter().map(|record| record["id"].as_str().unwrap().to_owned()));
-        next = format!("&after={}", page.says("next"));
+        next = format!("&$after={}", page.says("next"));
     }
 
-    assert_eq!((seen.len(), next.as_str()), (15, "&after="));
+    assert_eq!((seen.len(), next.as_str()), (15, "&$after="));
 }
 
 async fn a_crowd_that_is_refused_leaves_few_records_that_count_all(ground: Ground) {

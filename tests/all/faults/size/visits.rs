@@ -207,29 +207,62 @@ impl<'t> Visitor<'t> {
             assert_eq!(app.post_as(door, by, &path, json!({ "active": active })).await.status, 200);
         }
         self.auditors(home).await;
+        self.services(home).await;
         self.invite(home).await;
+    }
+
+    /// Each service by its usual order, by a place in it, by an id, and by what its callers look for.
+    async fn services(&self, home: &Home) {
+        let (app, door, by) = (&self.app, &home.door, &home.admin.access);
+        let made = app.request(door, Method::POST, "/api/v1/roles").bearer_auth(by);
+        let made = made.header("idempotency-key", format!("{:0>24}", home.tag));
+        let made = Reply::of(made.json(&json!({ "identifier": format!("role-{}", home.tag) }))).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let user = home.person.user;
+        for service in ["users", "sessions", "roles"] {
+            let first = app.get_as(door, by, &format!("/api/v1/{service}?$limit=1")).await;
+            let (id, next) = (first.json["data"][0]["id"].as_str().unwrap(), first.says("next"));
+            for rest in [format!("?$limit=1&$after={next}"), format!("/{id}"), format!("/{id}?id={id}")] {
+                let reply = app.get_as(door, by, &format!("/api/v1/{service}{rest}")).await;
+                assert_eq!(reply.status, 200, "{service}{rest}: {}", reply.text);
+            }
+        }
+        for path in ["users?email=nobody@a.example".into(), format!("sessions?userId={user}&revokedAt=")] {
+            assert_eq!(app.get_as(door, by, &format!("/api/v1/{path}")).await.status, 200, "{path}");
+        }
+        let role = format!("/api/v1/roles/{}", made.says("id"));
+        let removed = Reply::of(app.request(door, Method::DELETE, &role).bearer_auth(by)).await;
+        assert_eq!(removed.status, 200, "{}", removed.text);
+        let ended = app.session(door, user).await;
+        let found = app.get_as(door, by, &format!("/api/v1/sessions?userId={user}&$limit=1")).await;
+        let session = format!("/api/v1/sessions/{}", found.json["data"][0]["id"].as_str().unwrap());
+        assert_eq!(Reply::of(app.request(door, Method::DELETE, &session).bearer_auth(by)).await.status, 200);
+        assert_eq!(app.get_as(door, &ended.access, "/api/v1/auth/me").await.status, 401);
     }
 
     async fn auditors(&self, home: &Home) {
         let (user, by) = (home.person.user, &home.admin.access);
         let first = self.app.get_as(&home.door, by, "/api/v1/audit").await;
-        let record = &first.json["records"][0];
+        let record = &first.json["data"][0];
         let questions = [
-            format!(
-                "after={}",
-                first.json["next"].as_str().unwrap_or("1_0199f2c1-7a10-7bb3-9d5c-0a4be1d2c3f4")
-            ),
+            format!("$limit=1&$after={}", self.place(home).await),
             format!("requestId={}", record["requestId"].as_str().unwrap()),
             format!("targetId={user}"),
             format!("actorId={user}"),
             "action=password.login".into(),
-            "action=nobody.does&limit=100".into(),
+            "action=nobody.does&$limit=100".into(),
             "outcome=refused".into(),
         ];
         for question in questions {
             let reply = self.app.get_as(&home.door, by, &format!("/api/v1/audit?{question}")).await;
             assert_eq!(reply.status, 200, "{question}: {}", reply.text);
         }
+    }
+
+    /// Where the first record of a list ends.
+    async fn place(&self, home: &Home) -> String {
+        let first = self.app.get_as(&home.door, &home.admin.access, "/api/v1/audit?$limit=1").await;
+        first.says("next").to_owned()
     }
 
     async fn invite(&self, home: &Home) {

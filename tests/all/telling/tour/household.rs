@@ -54,6 +54,30 @@ impl Tour<'_> {
         for active in [false, true] {
             self.done(&admin.access, &at("/set-active"), json!({ "active": active })).await;
         }
+        self.people_as_a_service(admin, &format!("/api/v1/users/{person}")).await;
+    }
+
+    async fn people_as_a_service(&mut self, admin: &Holder, at: &str) {
+        for path in ["/api/v1/users?$limit=100", at] {
+            assert_eq!(self.get_as(&admin.access, path).await.status, 200, "{path}");
+        }
+        for path in ["/api/v1/sessions?$limit=1", "/api/v1/audit?$limit=1"] {
+            assert_eq!(self.get_as(&admin.access, path).await.status, 200, "{path}");
+        }
+        let other = self.app.session(&self.native, admin.user).await;
+        let found =
+            self.get_as(&admin.access, &format!("/api/v1/sessions?$limit=1&userId={}", admin.user)).await;
+        let session = format!("/api/v1/sessions/{}", found.json["data"][0]["id"].as_str().unwrap());
+        assert_eq!(self.get_as(&admin.access, &session).await.status, 200);
+        let native = self.native.clone();
+        let end = self.request(&native, Method::DELETE, &session).bearer_auth(&admin.access);
+        assert_eq!(self.ask(end).await.status, 200);
+        assert_eq!(self.get_as(&other.access, "/api/v1/auth/me").await.status, 401);
+        let patch = self.request(&native, Method::PATCH, at).bearer_auth(&admin.access);
+        assert_eq!(self.ask(patch.json(&json!({ "name": "Zoë" }))).await.status, 200);
+        for verb in ["disable", "enable"] {
+            self.done(&admin.access, &format!("{at}/{verb}"), json!({})).await;
+        }
     }
 
     pub(super) async fn sessions(&mut self) {

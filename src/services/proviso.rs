@@ -1,0 +1,32 @@
+//! `ETag` and `If-Match` (RFC 9110, section 13): a record is changed only while it is what the caller saw of it.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::resource::{Resource, View};
+use super::{CHANGED, UNKNOWN};
+use crate::base::{Error, RecordId, Result};
+use crate::http::cached;
+use crate::identity::Scope;
+use crate::identity::scope::{Around, Proviso};
+
+/// Of a row as everybody sees it who may see it.
+pub fn tag(row: &Value) -> String {
+    cached::tag(row.to_string().as_bytes())
+}
+
+/// The same call, whose write begins by looking whether the record is still what `If-Match` says: of two calls that saw the
+/// same record one changes it (RACE-4).
+pub fn if_match<R: Resource>(scope: &Scope, id: RecordId) -> Result<Scope> {
+    let Some(known) = scope.incoming.if_match.clone() else { return Ok(scope.clone()) };
+    let tenant = scope.tenant_id()?;
+    let before: Proviso = Arc::new(move |tx| {
+        tx.lock_record(R::PATH, id)?;
+        let rows = R::page(tx.conn, tenant, &View::of(R::ID, &[id], Vec::new()))?;
+        let row = rows.first().ok_or_else(|| UNKNOWN.error())?;
+        let row = serde_json::to_value(row).map_err(Error::internal)?;
+        if cached::lists(&known, &tag(&row)) { Ok(()) } else { Err(CHANGED.error()) }
+    });
+    Ok(scope.around(Around { before: Some(before), ..scope.around.clone() }))
+}
