@@ -49,6 +49,7 @@ pub fn routes() -> Vec<Route> {
         users::controller::routes(),
         permissions::controller::routes(),
         permissions::service::routes(),
+        permissions::service::catalogue::routes(),
         users::service::routes(),
         users::service::sessions::routes(),
         auth::password::controller::routes(),

@@ -1,6 +1,6 @@
 //! Permissions and roles: which there are, who holds them, and who may give them.
 //!
-//! Routes: `/auth/permission`. Service: `/roles`. Tables: `permissions`, `roles`, `role_permissions`, `user_roles`.
+//! Routes: `/auth/permission`. Services: `/roles`, `/permissions`. Tables: `permissions`, `roles`, `role_permissions`, `user_roles`.
 
 pub mod answers;
 pub mod catalogue;

@@ -1,5 +1,7 @@
 //! `/roles`: a tenant's roles as a service.
 
+pub mod catalogue;
+
 use diesel::prelude::*;
 
 use super::answers::ListedRole;

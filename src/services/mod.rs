@@ -9,6 +9,7 @@ mod proviso;
 pub mod query;
 pub mod resource;
 mod shapes;
+pub mod sockets;
 pub mod sql;
 pub mod tree;
 pub mod wire;

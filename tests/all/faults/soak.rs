@@ -40,6 +40,8 @@ const SHORT: &[(&str, &str)] = &[
     // ninth minute and the eighteenth all was such pages. The allocator's arenas creep for as long. Few of both are full
     // by the time that counts, and a leak leaks as before.
     ("DOORWARD_DATABASE__READERS", "1"),
+    // Each connection to PostgreSQL keeps what it has prepared, and of ten the last are used only now and then.
+    ("DOORWARD_DATABASE__POOL", "4"),
     ("DOORWARD_DATABASE__CACHE_KIB", "64"),
     ("MALLOC_ARENA_MAX", "2"),
 ];

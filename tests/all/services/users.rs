@@ -153,6 +153,11 @@ async fn a_role_is_made_found_and_removed(ground: Ground) {
     assert_eq!(ask(&ada, Method::POST, "/roles", Some(several)).await.status, 405);
     let found = ask(&ada, Method::GET, "/roles?identifier=help-desk", None).await;
     assert_eq!((&found.json["total"], &found.json["data"][0]["id"]), (&json!(1), &made.json["id"]));
+    let known = ask(&ada, Method::GET, "/permissions?identifier=auth:user:list", None).await;
+    assert_eq!(
+        (&known.json["total"], &known.json["data"][0]["identifier"]),
+        (&json!(1), &json!("auth:user:list"))
+    );
     assert_eq!(ask(&bea, Method::GET, &at, None).await.status, 404);
     assert_eq!(ask(&bea, Method::DELETE, &at, None).await.status, 404);
     assert_eq!(ask(&ada, Method::DELETE, &at, None).await.json["identifier"], "help-desk");

@@ -219,7 +219,7 @@ impl<'t> Visitor<'t> {
         let made = Reply::of(made.json(&json!({ "identifier": format!("role-{}", home.tag) }))).await;
         assert_eq!(made.status, 201, "{}", made.text);
         let user = home.person.user;
-        for service in ["users", "sessions", "roles"] {
+        for service in ["users", "sessions", "roles", "permissions"] {
             let first = app.get_as(door, by, &format!("/api/v1/{service}?$limit=1")).await;
             let (id, next) = (first.json["data"][0]["id"].as_str().unwrap(), first.says("next"));
             for rest in [format!("?$limit=1&$after={next}"), format!("/{id}"), format!("/{id}?id={id}")] {
