@@ -1,6 +1,7 @@
 //! The roof: builds the components, mounts every room's routes, and says what this process is.
 
 mod books;
+mod offered;
 pub mod owner;
 mod welcome;
 mod wire;
@@ -20,7 +21,7 @@ use crate::components::hasher::{self, Hasher};
 use crate::components::keys::Keys;
 use crate::components::limiter::{self, Limiter};
 use crate::components::mailer::{Kept, Mailer, Smtp, SmtpSettings, Tls, Transport};
-use crate::components::platform::{Builder, Cause, Component, Handle, Platform, Unsound, Watch};
+use crate::components::platform::{Builder, Cause, Component, Handle, Platform, Unsound};
 use crate::components::recorder::{Disguise, Recorder};
 use crate::components::templates::Templates;
 use crate::components::vault::Vault;
@@ -29,53 +30,18 @@ use crate::components::{assets, health, limits, metrics};
 use crate::db::{Above, Db, is_postgres};
 use crate::identity::hearing::Listener;
 use crate::identity::house::{House, Lent};
-use crate::identity::{Handler, Route, route, serve};
+use crate::identity::{Route, route, serve};
 use crate::jobs::worker::Worker;
 use crate::management::entity::{canary, set_canary};
 use crate::management::set_back::Timekeeper;
 use crate::permissions::catalogue::make_known;
+use crate::services::sockets::{self, Hub, Sockets};
 use crate::sessions::flush::Flush;
 use books::{Books, Open};
+use offered::routes_of;
+pub use offered::{handlers, routes};
 
-use crate::{
-    audit, auth, development, jobs, management, openapi, permissions, sessions, tenancy, tokens, users,
-};
-
-/// Every room's routes: the one list that router, gate and API document are made from.
-pub fn routes() -> Vec<Route> {
-    openapi::controller::described([
-        tenancy::controller::routes(),
-        sessions::controller::routes(),
-        users::controller::routes(),
-        permissions::controller::routes(),
-        permissions::service::routes(),
-        permissions::service::catalogue::routes(),
-        users::service::routes(),
-        users::service::sessions::routes(),
-        auth::password::controller::routes(),
-        auth::account::controller::routes(),
-        tokens::controller::routes(),
-        audit::service::routes(),
-    ])
-}
-
-/// Those of this environment: development also has its tools.
-fn routes_of(config: &Config, also: &[Route]) -> Vec<Route> {
-    let mut all = routes();
-    all.extend_from_slice(also);
-    if development::exists(config.environment) {
-        all.extend(development::controller::routes());
-    }
-    if config.environment.is_development() {
-        all.extend(development::events_pages::routes());
-    }
-    all
-}
-
-/// Every room's handlers of jobs. A name that stands in none is left alone by this process.
-pub fn handlers() -> Vec<Handler> {
-    [jobs::handlers(), management::handlers(), auth::account::jobs::handlers()].concat()
-}
+use crate::development;
 
 /// What a process is given before it has components.
 #[derive(Clone)]
@@ -116,7 +82,10 @@ fn builder(given: &Given) -> Builder {
         builder = builder.required(Worker::new(handlers()));
     }
     if given.config.roles.serve {
-        builder = builder.required(Flush::default()).required(Api::at(given));
+        let routes: Vec<Arc<Route>> =
+            routes_of(&given.config, &given.also).into_iter().map(Arc::new).collect();
+        builder = builder.required(Flush::default()).required(Sockets::offering(&routes));
+        builder = builder.required(Api::at(given));
         if given.config.environment.is_development() {
             builder = builder.optional(welcome::Welcome::default());
         }
@@ -315,7 +284,7 @@ impl Handle for Listening {}
 /// The HTTP server. Binds at init, so that a taken port refuses the start; answers from start to stop.
 struct Api {
     address: SocketAddr,
-    bound: Option<(TcpListener, House, Watch)>,
+    bound: Option<(TcpListener, House, Hub)>,
     running: Option<actix_web::dev::ServerHandle>,
     also: Vec<Route>,
 }
@@ -336,14 +305,14 @@ fn taken(address: SocketAddr, error: &io::Error) -> String {
 }
 
 impl Component for Api {
-    type Consumes = (House, Watch, Open);
+    type Consumes = (House, Hub, Open);
     type Provides = Listening;
 
     fn name(&self) -> &'static str {
         "api"
     }
 
-    async fn init(&mut self, (house, watch, _): Self::Consumes) -> Result<Listening, Cause> {
+    async fn init(&mut self, (house, hub, _): Self::Consumes) -> Result<Listening, Cause> {
         let faults = route::faults(&routes_of(&house.config, &self.also));
         if !faults.is_empty() {
             return Err(Error::from(faults).into());
@@ -351,29 +320,30 @@ impl Component for Api {
         let listener = TcpListener::bind(self.address).map_err(|error| taken(self.address, &error))?;
         let address = listener.local_addr()?;
         self.address = address;
-        self.bound = Some((listener, house, watch));
+        self.bound = Some((listener, house, hub));
         Ok(Listening(address))
     }
 
     async fn start(&mut self) -> Result<(), Cause> {
-        let Some((listener, house, watch)) = self.bound.take() else { return Ok(()) };
+        let Some((listener, house, hub)) = self.bound.take() else { return Ok(()) };
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let workers = if house.config.environment == Environment::Test { 1 } else { workers };
         let developing = development::exists(house.config.environment);
         let routes = routes_of(&house.config, &self.also);
         let routes: Vec<Arc<Route>> = routes.into_iter().map(Arc::new).collect();
         let app = move || {
-            let (house, watch) = (house.clone(), watch.clone());
+            let (house, hub) = (house.clone(), hub.clone());
             App::new()
                 .wrap_fn(wire::answered)
                 .configure(assets::mount)
                 .configure(|config| {
                     if developing {
-                        development::stream::mount(config, &house, &watch);
+                        development::stream::mount(config, &house, &hub.watch);
                     }
                 })
                 .configure(|config| serve::mount(config, &house, &routes))
-                .configure(|config| health::mount(config, &watch))
+                .configure(|config| sockets::mount(config, &hub))
+                .configure(|config| health::mount(config, &hub.watch))
                 .default_service(web::to(move |request| serve::nowhere(house.clone(), request)))
         };
         let server = wire::server(listener, workers, app)?;

@@ -8,6 +8,7 @@
 //! | the roof | `app.rs`: builds the components, mounts every room's routes |
 //! | what the API says of itself | `openapi/`: the document and its page, from the routes of all rooms |
 //! | ways in | `auth/*`: strangers to each other, named by protocol |
+//! | the one way in | `authentication`: all of them by one service, as clients of Feathers know it |
 //! | household, upper | `users/` |
 //! | household, lower | `sessions/`, `tenancy/`, `tokens/`, `jobs/`, … |
 //! | who is asking | `identity/`: a request becomes a `Scope` |
@@ -17,6 +18,7 @@
 pub mod app;
 pub mod audit;
 pub mod auth;
+pub mod authentication;
 pub mod base;
 pub mod cli;
 pub mod components;

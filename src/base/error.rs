@@ -32,6 +32,8 @@ pub struct Refused {
     pub detail: Option<Cow<'static, str>>,
     pub errors: Vec<FieldError>,
     pub retry_after: Option<u64>,
+    /// What the caller goes on with.
+    pub data: Option<serde_json::Value>,
     /// For the audit and the log only: why, in one word that must not reach the caller.
     pub reason: Option<&'static str>,
 }
@@ -123,8 +125,19 @@ impl Refusal {
         Error::Refused(Box::new(Refused { errors, ..self.refused() }))
     }
 
+    pub fn giving(&'static self, data: serde_json::Value) -> Error {
+        Error::Refused(Box::new(Refused { data: Some(data), ..self.refused() }))
+    }
+
     fn refused(&'static self) -> Refused {
-        Refused { refusal: self, detail: None, errors: Vec::new(), retry_after: None, reason: None }
+        Refused {
+            refusal: self,
+            detail: None,
+            errors: Vec::new(),
+            retry_after: None,
+            data: None,
+            reason: None,
+        }
     }
 }
 

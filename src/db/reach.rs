@@ -26,6 +26,9 @@ pub enum Above {
     Proof,
     /// A person's own way from one tenant to another.
     Switch,
+    /// What happened, of all tenants together: which rows, and never what stands in them. Each tenant's own are then
+    /// read within it.
+    Happened,
     /// The queue: work is claimed, held and ended whosever it is.
     Work,
     /// What nobody asked for: counting, cleaning, writing down what was gathered in memory.

@@ -8,7 +8,7 @@ use actix_web::http::header::{self, HeaderName};
 
 use super::Proxies;
 use crate::base::error::{INVALID_ENCODING, INVALID_HEADER};
-use crate::base::{Error, RequestId, Result};
+use crate::base::{Error, RequestId, Result, SessionId, TenantId, UserId};
 
 #[derive(Debug, Clone)]
 pub struct Incoming {
@@ -38,6 +38,18 @@ pub struct Incoming {
     /// Not decoded yet.
     pub query: String,
     pub params: BTreeMap<String, String>,
+    /// Of a message of a socket: whose it is. No request says this.
+    pub bound: Option<Bound>,
+}
+
+/// The session by which a socket goes on, after it has proved that it may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    pub session: SessionId,
+    pub user: UserId,
+    pub tenant: TenantId,
+    /// Its public id.
+    pub client: String,
 }
 
 const CLIENT: HeaderName = HeaderName::from_static("doorward-client");
@@ -86,6 +98,7 @@ impl Incoming {
             by_proxy: proxies.trusts(peer_of(request).to_canonical()),
             query: request.query_string().to_owned(),
             params: params(request)?,
+            bound: None,
         })
     }
 
@@ -114,6 +127,7 @@ impl Incoming {
             by_proxy: false,
             query: String::new(),
             params: BTreeMap::new(),
+            bound: None,
         }
     }
 

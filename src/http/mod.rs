@@ -10,8 +10,10 @@ pub mod origin;
 pub mod patience;
 pub mod problem;
 pub mod strict;
+pub mod tree;
 
 pub use address::Proxies;
 pub use answer::{Answer, Cookie, Reply, SameSite, WithCookies};
-pub use incoming::Incoming;
+pub use incoming::{Bound, Incoming};
 pub use number::Number;
+pub use tree::Tree;

@@ -21,7 +21,7 @@ pub fn body(error: &Error, request: RequestId) -> Value {
         .iter()
         .map(|field| (field.path.clone(), json!({ "key": field.key, "detail": field.detail })))
         .collect();
-    json!({
+    let mut body = json!({
         "type": format!("urn:doorward:error:{}", refusal.key),
         "title": title(refusal.status),
         "status": refusal.status,
@@ -34,7 +34,13 @@ pub fn body(error: &Error, request: RequestId) -> Value {
         "message": detail,
         "code": refusal.status,
         "className": class,
-    })
+    });
+    if let Some(data) = refused.and_then(|refused| refused.data.as_ref())
+        && let Value::Object(members) = &mut body
+    {
+        members.insert("data".to_owned(), data.clone());
+    }
+    body
 }
 
 pub fn answer(error: &Error, request: RequestId) -> Answer {

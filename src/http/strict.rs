@@ -1,84 +1,92 @@
 //! JSON without surprises: duplicate names, deep nesting and NUL are refused before any type is looked at.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
+
+use super::tree::Tree;
 
 /// Deeper than any input of ours; a parser that recurses further is a way to exhaust the stack.
 const DEPTH: usize = 32;
 
 /// Refuses what parsers read differently (RFC 8259, section 4: names should be unique) and what no database stores.
 pub fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+    tree(bytes).map(Value::from)
+}
+
+/// The same, for whom the order of names has a meaning.
+pub fn tree(bytes: &[u8]) -> Result<Tree, serde_json::Error> {
     let mut parser = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict(DEPTH).deserialize(&mut parser)?;
+    let tree = Strict(DEPTH).deserialize(&mut parser)?;
     parser.end()?;
-    Ok(value)
+    Ok(tree)
 }
 
 #[derive(Clone, Copy)]
 struct Strict(usize);
 
 impl<'de> DeserializeSeed<'de> for Strict {
-    type Value = Value;
+    type Value = Tree;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Strict {
-    type Value = Value;
+    type Value = Tree;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
+        Ok(Tree::Boolean(value))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
+        Ok(Tree::Integer(value))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
+        Ok(Number::from(value).into())
     }
 
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Tree, E> {
+        Number::from_f64(value).map(Tree::Number).ok_or_else(|| E::custom("number out of range"))
     }
 
-    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
-        without_nul(value).map(|text| Value::String(text.into()))
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Tree, E> {
+        without_nul(value).map(|text| Tree::Text(text.into()))
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<Tree, E> {
+        Ok(Tree::Null)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Tree, A::Error> {
         let inner = self.deeper()?;
         let mut list = Vec::new();
         while let Some(item) = items.next_element_seed(inner)? {
             list.push(item);
         }
-        Ok(Value::Array(list))
+        Ok(Tree::List(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Tree, A::Error> {
         let inner = self.deeper()?;
-        let mut map = Map::new();
+        let mut branch = Vec::new();
+        let mut seen = HashSet::new();
         while let Some(name) = members.next_key::<String>()? {
             without_nul::<A::Error>(&name)?;
-            if map.contains_key(&name) {
+            if !seen.insert(name.clone()) {
                 return Err(A::Error::custom("a name stands twice in one object"));
             }
-            let value = members.next_value_seed(inner)?;
-            map.insert(name, value);
+            branch.push((name, members.next_value_seed(inner)?));
         }
-        Ok(Value::Object(map))
+        Ok(Tree::Branch(branch))
     }
 }
 
@@ -101,6 +109,13 @@ mod tests {
         let text = br#"{"a":[1,-2,3.5,null,true,"x"],"b":{}}"#;
 
         assert_eq!(parse(text).unwrap(), serde_json::from_slice::<Value>(text).unwrap());
+    }
+
+    #[test]
+    fn names_stay_in_the_order_in_which_they_came() {
+        let Tree::Branch(members) = tree(br#"{"z":1,"a":2}"#).unwrap() else { panic!() };
+
+        assert_eq!(members.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["z", "a"]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::token::{self, INVALID_TOKEN, Kind, MISSING_TOKEN};
 use crate::base::error::UNSUPPORTED_MEDIA_TYPE;
 use crate::base::{PlainToken, Result, TenantId};
 use crate::components::limits;
-use crate::http::{Incoming, origin};
+use crate::http::{Bound, Incoming, origin};
 
 crate::refusals! {
     REVOKED = 401 "sessionStore.get.revokedToken" "The session behind this token has ended. Log in again.";
@@ -42,7 +42,7 @@ pub async fn admit(
     house.limiter.spend_at(limits::ADDRESS, &[], incoming.address)?;
     local_only(house, &incoming)?;
     if !is_own_form(route, &incoming) {
-        origin(house, route, &incoming).await?;
+        origin(house, route.path, &incoming).await?;
     }
     let (who, at) = match route.access {
         Access::Open => (Who::Nobody, None),
@@ -81,6 +81,13 @@ pub async fn admit(
     Ok(scope)
 }
 
+/// What comes before everything else, also where no route is called yet: a socket's handshake (WS-1).
+pub async fn knock(house: &House, incoming: &Incoming) -> Result<()> {
+    house.limiter.spend_at(limits::ADDRESS, &[], incoming.address)?;
+    local_only(house, incoming)?;
+    origin(house, &incoming.path, incoming).await
+}
+
 type At = (Arc<Tenant>, Arc<App>);
 
 /// A development server shows secrets: it must not be reachable through a tunnel or under a rebound name.
@@ -107,9 +114,9 @@ fn is_own_form(route: &Route, incoming: &Incoming) -> bool {
 
 /// An origin must be listed by some client; which one it may name is looked at when the client is known.
 /// Tools of development show secrets: they answer to our own pages alone.
-async fn origin(house: &House, route: &Route, incoming: &Incoming) -> Result<()> {
+async fn origin(house: &House, path: &str, incoming: &Incoming) -> Result<()> {
     let Some(origin) = &incoming.origin else { return Ok(()) };
-    if route.path.starts_with("/_dev") && !is_own(house, origin, &incoming.host).await? {
+    if path.starts_with("/_dev") && !is_own(house, origin, &incoming.host).await? {
         return Err(FOREIGN_ORIGIN.because("development"));
     }
     if may_read(house, origin, &incoming.host, None).await? {
@@ -250,19 +257,56 @@ fn bearer(incoming: &Incoming) -> Result<&str> {
 }
 
 async fn session(house: &House, incoming: &Incoming) -> Result<(Who, At)> {
-    let verified = token::read(house, Kind::Access, bearer(incoming)?).await?;
-    let live = alive(house, &verified.claims).await?;
-    let at = of_credential(house, &verified.claims, incoming).await?;
+    let bound = match &incoming.bound {
+        Some(bound) => bound.clone(),
+        None => bound_by(house, bearer(incoming)?).await?,
+    };
+    let live = standing(house, &bound).await?;
+    let at = of_credential(house, (bound.tenant, &bound.client), incoming).await?;
     house.seen.note(live.session, house.clock.now());
     Ok((Who::Session(live), at))
 }
 
+/// A request as of the session whose access token it carries, wherever the token stood.
+pub async fn as_session(house: &House, incoming: Incoming) -> Result<Scope> {
+    let (who, at) = session(house, &incoming).await?;
+    Ok(Scope::of_request(house.clone(), Arc::new(incoming), Some(at), who))
+}
+
+/// The same, of a login that still needs a factor.
+pub async fn as_pending(house: &House, incoming: Incoming) -> Result<Scope> {
+    let (who, at) = pending(house, &incoming).await?;
+    Ok(Scope::of_request(house.clone(), Arc::new(incoming), Some(at), who))
+}
+
+/// The session by whose access token a socket shall go on.
+pub async fn greet(house: &House, incoming: Incoming) -> Result<Bound> {
+    let scope = as_session(house, incoming).await?;
+    let live = scope.live()?;
+    let client = live.client_public_id.clone();
+    Ok(Bound { session: live.session, user: live.user, tenant: live.tenant, client })
+}
+
+/// The session that an access token names; whether it lives is another question.
+async fn bound_by(house: &House, token: &str) -> Result<Bound> {
+    named(&token::read(house, Kind::Access, token).await?.claims)
+}
+
+fn named(claims: &token::Claims) -> Result<Bound> {
+    let session = claims.session.ok_or_else(|| INVALID_TOKEN.because("claims"))?;
+    let (user, tenant, client) = (claims.sub, claims.tenant, claims.client_id.clone());
+    Ok(Bound { session, user, tenant, client })
+}
+
 /// The live session of an access token, which must be all that the token says of it.
 pub async fn alive(house: &House, claims: &token::Claims) -> Result<Arc<Live>> {
-    let id = claims.session.ok_or_else(|| INVALID_TOKEN.because("claims"))?;
-    let live = house.live(id).await?.ok_or_else(|| REVOKED.error())?;
+    standing(house, &named(claims)?).await
+}
+
+async fn standing(house: &House, bound: &Bound) -> Result<Arc<Live>> {
+    let live = house.live(bound.session).await?.ok_or_else(|| REVOKED.error())?;
     let same =
-        live.user == claims.sub && live.tenant == claims.tenant && live.client_public_id == claims.client_id;
+        live.user == bound.user && live.tenant == bound.tenant && live.client_public_id == bound.client;
     if same { Ok(live) } else { Err(INVALID_TOKEN.because("sessionOfAnother")) }
 }
 
@@ -274,21 +318,21 @@ async fn pending(house: &House, incoming: &Incoming) -> Result<(Who, At)> {
     let open =
         house.db.within(tenant).read(move |conn| Ok(PendingLogin::open(conn, tenant, id, now)?)).await?;
     let open = open.filter(|open| open.user_id == claims.sub).ok_or_else(|| REVOKED.error())?;
-    let at = of_credential(house, claims, incoming).await?;
+    let at = of_credential(house, (claims.tenant, &claims.client_id), incoming).await?;
     Ok((Who::Pending(Arc::new(open)), at))
 }
 
 /// A credential's own tenant and client win; whatever else the request names must agree, or it is no credential here.
-async fn of_credential(house: &House, claims: &token::Claims, incoming: &Incoming) -> Result<At> {
-    if house.tenant_at(&incoming.host).await?.is_some_and(|at_host| at_host != claims.tenant) {
+async fn of_credential(house: &House, (tenant, client): (TenantId, &str), incoming: &Incoming) -> Result<At> {
+    if house.tenant_at(&incoming.host).await?.is_some_and(|at_host| at_host != tenant) {
         return Err(ANOTHER_TENANT.because("hostOfAnotherTenant"));
     }
-    if incoming.client.as_ref().is_some_and(|named| *named != claims.client_id) {
+    if incoming.client.as_ref().is_some_and(|named| named != client) {
         return Err(ANOTHER_TENANT.because("anotherClient"));
     }
-    let tenant = house.tenant(claims.tenant).await?.filter(|tenant| tenant.is_open());
+    let tenant = house.tenant(tenant).await?.filter(|tenant| tenant.is_open());
     let tenant = tenant.ok_or_else(|| REVOKED.error())?;
-    let app = house.app(&claims.client_id).await?.filter(|app| app.client.disabled_at.is_none());
+    let app = house.app(client).await?.filter(|app| app.client.disabled_at.is_none());
     let app = app.ok_or_else(|| REVOKED.error())?;
     listed(house, &app, incoming).await?;
     Ok((tenant, app))

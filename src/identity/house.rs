@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 
 use super::client::App;
 use super::denials::Denials;
@@ -56,6 +56,8 @@ pub struct Inner {
     pub work: Arc<Notify>,
     /// Rung after a commit that wrote domain events, and by notify.
     pub happened: Arc<Notify>,
+    /// What is forgotten here, for those who hold on to more than a request; none is everything.
+    pub forgotten: broadcast::Sender<Option<Forget>>,
     pub seen: LastSeen,
     pub claims: moka::sync::Cache<[u8; 33], Arc<Verified>>,
     /// Keys at which nobody may guess, until when: a block is remembered, so that it costs no statement.
@@ -86,6 +88,9 @@ const LONGEST_NAME: usize = 300;
 
 /// An import says so at once where it ran; other nodes learn of it within this.
 const FOREIGN_KNOWN: Duration = Duration::from_secs(10 * 60);
+
+/// Whoever is further behind than this takes everything for forgotten.
+const FORGOTTEN: usize = 1_024;
 
 /// The handles that components lend.
 pub struct Lent {
@@ -133,6 +138,7 @@ impl House {
             denials: Denials::default(),
             work: Arc::default(),
             happened: Arc::default(),
+            forgotten: broadcast::Sender::new(FORGOTTEN),
             seen: LastSeen::default(),
             claims,
             blocks: moka::sync::Cache::new(100_000),
@@ -270,6 +276,8 @@ impl House {
                 self.people.evict_where(|(shown, _), _| *shown == tenant);
             }
         }
+        // Nobody need listen.
+        let _ = self.forgotten.send(Some(what));
     }
 
     /// What one request was let in by turned out to be old: none of it is remembered when it is let in afresh.
@@ -293,6 +301,7 @@ impl House {
         self.apps.clear();
         self.origins.clear();
         self.keys.forget_all();
+        let _ = self.forgotten.send(None);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who is asking: tenant, client, user and session rows; a request becomes a `Scope` here.
 
+pub mod carry;
 pub mod client;
 pub mod denials;
 pub mod gate;
@@ -10,7 +11,7 @@ pub mod job;
 mod meters;
 pub mod once;
 pub mod pending;
-mod reading;
+pub mod reading;
 pub mod route;
 pub mod scope;
 pub mod seen;

@@ -62,7 +62,7 @@ impl Once {
         }
         let input = match input {
             Input::Members(members) => json!([members]),
-            Input::Call(call) => json!([call.params, call.data, call.query]),
+            Input::Call(call) => json!([call.params, call.data, call.query.told()]),
         };
         Ok(Some(Self {
             id: RecordId::new(),

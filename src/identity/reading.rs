@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::gate;
 use super::house::House;
-use super::route::{Call, Input, Method, Route, Source};
+use super::route::{Call, Input, Method, Question, Route, Source};
 use crate::base::error::{INVALID, TOO_LARGE, TOO_SLOW, UNPARSABLE, UNSUPPORTED_MEDIA_TYPE};
 use crate::base::{FieldError, Result};
 use crate::http::{Incoming, incoming, strict};
@@ -37,7 +37,7 @@ pub(super) async fn input(
         let id = id.as_ref().and_then(Value::as_str).unwrap_or_default();
         params.insert("id".into(), id.into());
     }
-    Ok(Input::Call(Call { params, data, query: incoming.query.clone() }))
+    Ok(Input::Call(Call { params, data, query: Question::Written(incoming.query.clone()) }))
 }
 
 /// One object out of body or query, and path. The path decides; a member that says otherwise is refused.
@@ -110,7 +110,8 @@ async fn form_body(house: &House, incoming: &Incoming, payload: Payload) -> Resu
     Ok(members)
 }
 
-async fn body(house: &House, mut payload: Payload) -> Result<Vec<u8>> {
+/// All of a body, which is neither too large nor too slow.
+pub async fn body(house: &House, mut payload: Payload) -> Result<Vec<u8>> {
     let limit = house.config.limits.body.get();
     let read = async {
         let mut bytes = Vec::new();

@@ -13,8 +13,9 @@ use serde_json::Value;
 use super::meters::Meters;
 use super::scope::Scope;
 use crate::base::error::{INVALID, Refusal};
-use crate::base::{Error, FieldError, Result};
-use crate::http::{Answer, Reply};
+use crate::base::{Error, FieldError, RecordId, Result, TenantId};
+use crate::db::DbConn;
+use crate::http::{Answer, Reply, Tree};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -65,12 +66,49 @@ pub enum Input {
     Call(Call),
 }
 
-/// A call of a service. The query stays as it came: its order has a meaning that an object would lose.
+/// A call of a service.
 #[derive(Debug, Clone)]
 pub struct Call {
     pub params: BTreeMap<String, String>,
     pub data: Value,
-    pub query: String,
+    pub query: Question,
+}
+
+/// A query as its transport brought it. Its order has a meaning that an object would lose.
+#[derive(Debug, Clone)]
+pub enum Question {
+    /// Of a URL, not decoded yet.
+    Written(String),
+    Grown(Tree),
+}
+
+impl Question {
+    pub fn told(&self) -> Value {
+        match self {
+            Self::Written(text) => Value::String(text.clone()),
+            Self::Grown(tree) => Value::from(tree.clone()),
+        }
+    }
+}
+
+/// What a call does to the socket that it came by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binding {
+    /// Its answer holds an access token: the socket goes on as that session.
+    In,
+    /// The socket goes on as nobody.
+    Out,
+}
+
+/// The rows of a resource by their ids, as everybody sees them who may see them at all.
+pub type Rows = Arc<dyn Fn(&mut DbConn, TenantId, &[RecordId]) -> Result<Vec<Value>> + Send + Sync>;
+
+/// What is told of a resource to those who watch it.
+#[derive(Clone)]
+pub struct Watched {
+    /// As domain events call one: `user`.
+    pub subject: &'static str,
+    pub rows: Rows,
 }
 
 type Run = Arc<dyn Fn(Scope, Input) -> BoxFuture<'static, Result<Answer>> + Send + Sync>;
@@ -99,6 +137,9 @@ pub struct Route {
     pub standard: bool,
     /// Also at this path, for who names it by this word in `X-Service-Method`.
     pub by_header: Option<(&'static str, &'static str)>,
+    pub binding: Option<Binding>,
+    /// Whoever may call it is told of changes.
+    pub watched: Option<Watched>,
     pub input: Shape,
     pub output: Shape,
     pub(super) meters: Arc<Meters>,
@@ -169,6 +210,8 @@ impl Route {
             hidden: false,
             standard: false,
             by_header: None,
+            binding: None,
+            watched: None,
             input: |_| None,
             output: |_| None,
             meters: Arc::default(),
@@ -219,6 +262,15 @@ impl Route {
     /// As clients of Feathers call what is no standard method: at the service's own path, by its name.
     pub fn called(self, path: &'static str, verb: &'static str) -> Self {
         Self { by_header: Some((path, verb)), ..self }
+    }
+
+    /// What it does to a socket that calls it.
+    pub fn binds(self, binding: Binding) -> Self {
+        Self { binding: Some(binding), ..self }
+    }
+
+    pub fn watched(self, watched: Watched) -> Self {
+        Self { watched: Some(watched), ..self }
     }
 
     /// The same, elsewhere.

@@ -1,24 +1,21 @@
 //! The REST transport: an actix request goes through the gate to a route's event, and its result becomes a response.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::guard::{self, GuardContext};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use futures_util::FutureExt;
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
+use super::carry;
 use super::gate;
 use super::house::House;
-use super::once;
 use super::reading::input;
 use super::route::{Access, Method, Route, Source};
 use super::telling::{self, Known, Telling};
-use crate::base::error::{BUSY, INTERNAL, METHOD_NOT_ALLOWED, NOT_FOUND, STALE, UNDECIDED};
+use crate::base::error::{METHOD_NOT_ALLOWED, NOT_FOUND};
 use crate::base::{Error, RequestId, Result, TenantId};
 use crate::components::limits;
 use crate::http::answer::Content;
@@ -27,9 +24,6 @@ use crate::http::{Answer, Incoming, edge, incoming, problem};
 
 /// Where the routes stand; the original's also at the root.
 pub const PREFIX: &str = "/api/v1";
-/// For the rest: a statement may take 30 s, and a connection is waited for 2 s. A database that says nothing at all has
-/// no limit of its own, and its silence must not become ours. What the answer looks up then makes it 35 at most.
-const PATIENCE: Duration = Duration::from_millis(32_500);
 
 /// Where a route answers: its canonical place, then the original's.
 pub fn places(route: &Route) -> Vec<String> {
@@ -123,13 +117,7 @@ async fn serve(house: House, route: Arc<Route>, request: HttpRequest, payload: P
     let mut known = Known::nothing(telling.span.clone());
     // Boxed once: what wraps it moves a pointer, and not the kilobytes of everything that a route may do.
     let carried = Box::pin(carry_out(&house, &route, (&request, id), payload, &mut known));
-    let carried = in_time(&route, carried);
-    let carried = AssertUnwindSafe(carried);
-    let (outcome, whole) = match carried.catch_unwind().instrument(telling.span.clone()).await {
-        Ok(outcome) => (outcome, true),
-        // Told by the hook, in a line of its own.
-        Err(_) => (Err(INTERNAL.error()), false),
-    };
+    let (outcome, whole) = carry::guarded(&route, &telling, carried).await;
     let mut tenant = known.tenant();
     let answer = match outcome {
         Ok(answer) => {
@@ -137,10 +125,11 @@ async fn serve(house: House, route: Arc<Route>, request: HttpRequest, payload: P
             answer
         }
         Err(error) => {
-            let denied = telling::deny(&house, &route, (&request, id), (&known, &error));
+            let incoming = Incoming::read(&request, id, &house.proxies).ok();
+            let denied = telling::deny(&house, &route, incoming.as_ref(), (&known, &error));
             tenant = tenant.or(denied.instrument(telling.span.clone()).await);
             telling.end(error.status(), Some(&error));
-            refused(&error, id, &telling)
+            refused(&error, id)
         }
     };
     let mut response = respond(&house, answer, id, &Reader::of(&request, tenant)).await;
@@ -151,16 +140,7 @@ async fn serve(house: House, route: Arc<Route>, request: HttpRequest, payload: P
     response
 }
 
-async fn in_time(route: &Route, carried: impl Future<Output = Result<Answer>>) -> Result<Answer> {
-    let late = if route.method == Method::Get { &BUSY } else { &UNDECIDED };
-    tokio::time::timeout(PATIENCE, carried).await.unwrap_or_else(|_| Err(late.retry_after(1)))
-}
-
-fn refused(error: &Error, id: RequestId, telling: &Telling) -> Answer {
-    // Logged once, here: the only place where it is handled.
-    if let Error::Internal(cause) = error {
-        telling.span.in_scope(|| tracing::error!(%cause, "internal error"));
-    }
+fn refused(error: &Error, id: RequestId) -> Answer {
     let answer = problem::answer(error, id);
     // RFC 6749, section 5.2: the challenge names the scheme that the client has to use.
     if error.is(&gate::INVALID_CLIENT) {
@@ -179,32 +159,16 @@ async fn carry_out(
 ) -> Result<Answer> {
     edge::check(request, sizes(house))?;
     let incoming = Arc::new(Incoming::read(request, id, &house.proxies)?);
-    telling::undeclared_proxy(house, &incoming);
-    let scope = gate::admit(house, route, incoming.clone(), known).await?;
-    // A step of its own only where there is something to wait for.
-    let reading = if route.method == Method::Get { Span::none() } else { tracing::debug_span!("input") };
-    let input = input(house, route, &incoming, payload).instrument(reading).await?;
-    match once::run(route, &scope, &input).await {
-        // What the gate saw has moved: once more from the door, from nothing remembered, and then no more.
-        Err(Error::Stale) => {
-            scope.doubt();
-            let scope = gate::admit(house, route, incoming, known).await?;
-            match once::run(route, &scope, &input).await {
-                Err(Error::Stale) => Err(STALE.error()),
-                outcome => outcome,
-            }
-        }
-        outcome => outcome,
-    }
+    carry::carry(house, route, &incoming, known, input(house, route, &incoming, payload)).await
 }
 
-fn sizes(house: &House) -> edge::Sizes {
+pub fn sizes(house: &House) -> edge::Sizes {
     let limits = &house.config.limits;
     edge::Sizes { headers: limits.headers.get(), url: limits.url.get(), body: limits.body.get() }
 }
 
 /// A method that the path does not take, or a browser that asks before it calls.
-async fn otherwise(house: House, allowed: String, request: HttpRequest) -> HttpResponse {
+pub async fn otherwise(house: House, allowed: String, request: HttpRequest) -> HttpResponse {
     let id = RequestId::new();
     if let Err(error) = outside(&house, &request) {
         Telling::stray(&house, &request, id).end(error.status(), Some(&error));
@@ -247,14 +211,14 @@ pub async fn nowhere(house: House, request: HttpRequest) -> HttpResponse {
 
 /// Whose page would read the answer, at which host, and whose answer it is.
 #[derive(Default)]
-struct Reader {
+pub struct Reader {
     origin: Option<HeaderValue>,
     host: String,
     tenant: Option<TenantId>,
 }
 
 impl Reader {
-    fn of(request: &HttpRequest, tenant: Option<TenantId>) -> Self {
+    pub fn of(request: &HttpRequest, tenant: Option<TenantId>) -> Self {
         let origin = request.headers().get(header::ORIGIN).cloned();
         let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
         Self { origin, host: host.unwrap_or_default().to_ascii_lowercase(), tenant }
@@ -290,7 +254,7 @@ static ALWAYS: [(HeaderName, HeaderValue); 8] = [
 const REQUEST_ID: HeaderName = HeaderName::from_static("doorward-request-id");
 const EXPOSED: &str = "retry-after, etag, doorward-request-id, www-authenticate";
 
-async fn respond(house: &House, answer: Answer, id: RequestId, reader: &Reader) -> HttpResponse {
+pub async fn respond(house: &House, answer: Answer, id: RequestId, reader: &Reader) -> HttpResponse {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     for (name, value) in &ALWAYS {

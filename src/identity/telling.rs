@@ -83,6 +83,11 @@ impl Telling {
         Self::named(house, (method, "*", NOWHERE), id)
     }
 
+    /// A socket that opens; what it says later is told call by call.
+    pub fn socket(house: &House, id: RequestId) -> Self {
+        Self::named(house, ("GET", "/socket.io/", "sockets.open"), id)
+    }
+
     fn named(
         house: &House,
         (method, path, event): (&'static str, &'static str, &'static str),
@@ -183,15 +188,15 @@ pub async fn soon<T>(wanted: impl Future<Output = Option<T>>) -> Option<T> {
 pub async fn deny(
     house: &House,
     route: &Route,
-    (request, id): (&HttpRequest, RequestId),
+    incoming: Option<&Incoming>,
     (known, error): (&Known, &Error),
 ) -> Option<TenantId> {
     let status = error.status();
-    let incoming = Incoming::read(request, id, &house.proxies).ok()?;
+    let incoming = incoming?;
     known.span.record("address", house.disguise.of(incoming.address));
     let cause = match &known.scope {
         Some(scope) => scope.cause(),
-        None => stranger(house, &incoming).await,
+        None => stranger(house, incoming).await,
     };
     let tenant = cause.tenant;
     known.is_at(tenant);

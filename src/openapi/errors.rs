@@ -19,7 +19,9 @@ use crate::identity::gate::{
 use crate::identity::route::Source;
 use crate::identity::token::{self, EXPIRED_TOKEN, INVALID_TOKEN, MISSING_TOKEN};
 use crate::identity::{Access, Method, Route, once, serve};
-use crate::{auth, development, jobs, management, permissions, services, sessions, tokens, users};
+use crate::{
+    auth, authentication, development, jobs, management, permissions, services, sessions, tokens, users,
+};
 
 /// Each file that declares refusals, below `src/`, with what it declares. A test reads the sources to compare.
 pub fn declared() -> Vec<(&'static str, &'static [&'static Refusal])> {
@@ -27,6 +29,7 @@ pub fn declared() -> Vec<(&'static str, &'static [&'static Refusal])> {
         ("base/error.rs", error::ALL),
         ("components/sandbox.rs", sandbox::ALL),
         ("services/mod.rs", services::ALL),
+        ("services/sockets/mod.rs", services::sockets::ALL),
         ("identity/gate.rs", gate::ALL),
         ("identity/once.rs", once::ALL),
         ("identity/token.rs", token::ALL),
@@ -42,6 +45,7 @@ pub fn declared() -> Vec<(&'static str, &'static [&'static Refusal])> {
         ("users/events/mod.rs", users::events::ALL),
         ("auth/account/events/mod.rs", auth::account::events::ALL),
         ("auth/password/events/mod.rs", auth::password::events::ALL),
+        ("authentication/events.rs", authentication::events::ALL),
         ("development/controller.rs", development::controller::ALL),
     ]
 }

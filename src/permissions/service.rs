@@ -33,6 +33,7 @@ impl Resource for Roles {
     type Row = ListedRole;
     const PATH: &'static str = "/roles";
     const ONE: &'static str = "role";
+    const SUBJECT: Option<&'static str> = Some("role");
     const FIELDS: &'static [Field] = &[
         Field::of("id", &roles::id).filters().sorts(),
         Field::of("identifier", &roles::identifier).filters().sorts(),

@@ -19,7 +19,7 @@ use crate::http::Answer;
 use crate::http::answer::{Content, Reply};
 use crate::http::cached::lists;
 use crate::identity::Scope;
-use crate::identity::route::{Call, read};
+use crate::identity::route::{Call, Question, read};
 use crate::identity::scope::{Around, Proviso};
 
 /// Records of one call that names none.
@@ -28,7 +28,11 @@ const SEVERAL: i64 = 1_000;
 impl Asked {
     fn query<R: Resource>(&self, call: &Call) -> Result<Query> {
         let askable = Askable { fields: R::FIELDS, shown: &self.shown };
-        Query::read(wire::tree(&call.query)?, askable)
+        let tree = match &call.query {
+            Question::Written(text) => wire::tree(text)?,
+            Question::Grown(tree) => tree.clone(),
+        };
+        Query::read(tree, askable)
     }
 }
 

@@ -6,9 +6,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::field::{Datum, Field};
-use super::tree::Tree;
 use crate::base::{Error, Result, TenantId};
 use crate::components::vault::Vault;
+use crate::http::Tree;
 
 const PURPOSE: &str = "services.after";
 const TAG: usize = 32;

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::sql::Column;
-use super::tree::Tree;
 use crate::base::{RecordId, Timestamp};
+use crate::http::Tree;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

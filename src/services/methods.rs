@@ -10,12 +10,12 @@ use serde_json::Value;
 
 use super::calls::{change, create, find, get, remove};
 use super::page::{Page, Paging};
-use super::resource::Resource;
+use super::resource::{Resource, View};
 use super::{CHANGED, INVALID_QUERY, NOT_SEVERAL, TOO_MANY, UNKNOWN, shapes};
 use crate::base::error::Refusal;
-use crate::base::{Id, Result};
+use crate::base::{Error, Id, Result};
 use crate::http::Answer;
-use crate::identity::route::Call;
+use crate::identity::route::{Call, Rows, Watched};
 use crate::identity::{Access, Method, Route, Scope};
 
 /// What holds for one call of a service.
@@ -76,6 +76,7 @@ impl<R: Resource> Service<R> {
         service
             .shape(2, |route| route.takes(shapes::find::<R>).shows::<Page<R::Row>>())
             .shape(1, |route| route.takes(shapes::get).shows::<R::Row>().refuses(&[&UNKNOWN]))
+            .shape(1, watched::<R>)
     }
 
     /// The handler makes it, and says its id.
@@ -195,6 +196,16 @@ impl<R: Resource> Service<R> {
         }
         self
     }
+}
+
+/// Whoever may get one is told of its changes.
+fn watched<R: Resource>(route: Route) -> Route {
+    let Some(subject) = R::SUBJECT else { return route };
+    let rows: Rows = Arc::new(|conn, tenant, ids| {
+        let rows = R::page(conn, tenant, &View::of(R::ID, ids, Vec::new()))?;
+        rows.iter().map(|row| serde_json::to_value(row).map_err(Error::internal)).collect()
+    });
+    route.watched(Watched { subject, rows })
 }
 
 fn takes<I: JsonSchema>(route: Route) -> Route {

@@ -11,7 +11,6 @@ pub mod resource;
 mod shapes;
 pub mod sockets;
 pub mod sql;
-pub mod tree;
 pub mod wire;
 
 pub use field::Field;

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 use super::INVALID_QUERY;
 use super::field::{Datum, Field};
-use super::tree::Tree;
 use crate::base::{Error, FieldError, Result};
+use crate::http::Tree;
 
 /// Comparisons of one query.
 const TERMS: usize = 100;

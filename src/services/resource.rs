@@ -26,6 +26,8 @@ pub trait Resource: Send + Sync + 'static {
     };
     /// The usual order; by the id where it says nothing.
     const SORT: &'static [(Field, bool)] = &[];
+    /// What domain events call one, if changes of it are told: `user`.
+    const SUBJECT: Option<&'static str> = None;
     /// Whether a list is counted whole unless a query says.
     const COUNTS: bool = true;
 

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 use super::INVALID_QUERY;
 use super::query::cut;
-use super::tree::Tree;
 use crate::base::{Error, FieldError, Result};
+use crate::http::Tree;
 
 /// Bytes of a query string. A server's own limit of a URL is smaller still.
 const BYTES: usize = 64 << 10;

@@ -12,8 +12,9 @@ use super::steps::{self, Started};
 use super::{entity, token_claims};
 use crate::base::{HashedToken, PlainToken, ProofRequestId, Result, SessionId};
 use crate::http::{Cookie, SameSite};
+use crate::identity::gate::REVOKED;
 use crate::identity::token::{self, Kind};
-use crate::identity::{ClientKind, Next, PendingLogin, Scope, Who};
+use crate::identity::{ClientKind, Next, PendingLogin, Scope, Session, Who};
 
 crate::refusals! {
     INVALID_REFRESH_TOKEN = 401 "sessionStore.refreshTokens.invalidRefreshToken" "The refresh token is not valid here. Log in again.";
@@ -42,16 +43,38 @@ pub async fn pair(scope: &Scope, started: &Started) -> Result<(TokenPair, Vec<Co
         token_type: "Bearer",
         expires_in: u64::try_from(claims.exp - claims.iat).unwrap_or(0),
         refresh_expires_at: Some(session.idle_expires_at),
-        session: SessionState {
-            r#type: "user",
-            login_type: session.login_type,
-            next: None,
-            session_id: Some(session.id),
-            request_id: None,
-        },
+        session: begun(session),
         known_device: None,
     };
     Ok((pair, cookies))
+}
+
+/// Another access token for the caller's session, whose end stays where it was.
+#[instrument(name = "sessions.again", skip_all)]
+pub async fn again(scope: &Scope) -> Result<TokenPair> {
+    let id = scope.live()?.session;
+    let session = scope.read(move |conn| Ok(entity::find(conn, id)?)).await?;
+    let session = session.filter(|session| session.revoked_at.is_none()).ok_or_else(|| REVOKED.error())?;
+    let claims = token_claims::of_session(scope, &session)?;
+    Ok(TokenPair {
+        access_token: token::sign(&scope.house, Kind::Access, &claims).await?,
+        refresh_token: None,
+        token_type: "Bearer",
+        expires_in: u64::try_from(claims.exp - claims.iat).unwrap_or(0),
+        refresh_expires_at: Some(session.idle_expires_at),
+        session: begun(&session),
+        known_device: None,
+    })
+}
+
+fn begun(session: &Session) -> SessionState {
+    SessionState {
+        r#type: "user",
+        login_type: session.login_type,
+        next: None,
+        session_id: Some(session.id),
+        request_id: None,
+    }
 }
 
 /// What a login answers while a factor is due: a token for the factor routes and nothing else.

@@ -37,6 +37,7 @@ impl Resource for Users {
     type Row = UserSummary;
     const PATH: &'static str = "/users";
     const ONE: &'static str = "user";
+    const SUBJECT: Option<&'static str> = Some("user");
     const FIELDS: &'static [Field] = &[
         Field::of("id", &users::id).filters().sorts(),
         Field::of("name", &users::name).filters().sorts(),

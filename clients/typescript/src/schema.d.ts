@@ -788,6 +788,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/authentication": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Log in as clients of Feathers do, by one of several strategies. */
+        post: operations["authenticationCreate"];
+        /** End the session of this access token. */
+        delete: operations["authenticationRemove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/multitenant/current": {
         parameters: {
             query?: never;
@@ -1175,6 +1193,34 @@ export interface components {
             /** @description An opaque id. */
             id: string | null;
             kind: string;
+        };
+        /** @description The answer to every login and refresh. */
+        Authenticated: {
+            accessToken: string;
+            authentication: components["schemas"]["AuthenticatedBy"];
+            /**
+             * Format: uint64
+             * @description Seconds that the access token lives.
+             */
+            expiresIn: number;
+            /** @description Send it with the next login from this device, so that strangers' guesses cannot keep you out. */
+            knownDevice?: string | null;
+            /**
+             * Format: date-time
+             * @description When the session ends if it is not refreshed. Absent while a factor is due.
+             */
+            refreshExpiresAt?: string | null;
+            /** @description Browsers get theirs as a cookie instead. */
+            refreshToken?: string | null;
+            session: components["schemas"]["SessionState"];
+            /** @description Always `Bearer`. */
+            tokenType: string;
+            user: components["schemas"]["UserSummary"];
+        };
+        AuthenticatedBy: {
+            /** @description The claims of the access token. */
+            payload: unknown;
+            strategy: string;
         };
         CheckUser: {
             permission: string;
@@ -1768,6 +1814,33 @@ export interface components {
             name?: string | null;
             /** Format: password */
             password: string;
+        };
+        /** @description How somebody shows who they are. */
+        Strategy: {
+            /** @default null */
+            device: components["schemas"]["Device"] | null;
+            /** Format: email */
+            email: string;
+            /** @description What the latest full login on this device answered. */
+            knownDevice?: string | null;
+            /** Format: password */
+            password: string;
+            /** @constant */
+            strategy: "local";
+        } | {
+            /** @description What that login was refused with, as `data.challenge`. */
+            challenge: string;
+            /** @description Eight digits. */
+            code: string;
+            knownDevice?: string | null;
+            /** @description The same, as `data.requestId`. */
+            requestId: string;
+            /** @constant */
+            strategy: "otp";
+        } | {
+            accessToken: string;
+            /** @constant */
+            strategy: "jwt";
         };
         /** @description What a route answers that has nothing to tell but that it is done. */
         Success: {
@@ -8234,6 +8307,254 @@ export interface operations {
             };
             /** @description `error.server.unsupportedMediaType` */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    authenticationCreate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The public id of the calling app. Needed where the host belongs to no single tenant; without it a tenant's default client is meant.
+                 * @example demo-app
+                 */
+                "Doorward-Client"?: components["parameters"]["DoorwardClient"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Authenticated"];
+                };
+            };
+            /** @description `error.server.unsupportedBodyFormat`, `multitenant.require.invalidTenant`, `router.header.invalid`, `router.param.invalidEncoding` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `authPasswordBased.login.invalidEmailPasswordCombination`, `authPasswordBased.verifyOtp.invalid`, `authentication.create.factorDue`, `sessionStore.get.revokedToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed`, `auth.origin.required`, `authPasswordBased.login.emailNotVerified`, `authPasswordBased.verifyOtp.notEnabled` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.unsupportedMediaType` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    authenticationRemove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Success"];
+                };
+            };
+            /** @description `router.header.invalid`, `router.param.invalidEncoding` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };

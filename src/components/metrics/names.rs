@@ -18,6 +18,7 @@ pub const DATABASE_WAIT: &str = crate::db::WAIT_SECONDS;
 pub const RECORDER_BYTES: &str = "doorward_recorder_bytes";
 pub const COMPONENT_STATE: &str = "doorward_component_state";
 pub const LISTENING: &str = "doorward_listening";
+pub const SOCKETS: &str = "doorward_sockets";
 pub const JOBS_DONE: &str = "doorward_jobs_total";
 pub const JOB_SECONDS: &str = "doorward_job_seconds";
 pub const JOBS: &str = "doorward_jobs";
@@ -48,6 +49,7 @@ pub fn describe() {
         "0 declared, 1 initializing, 2 initialized, 3 starting, 4 started, 5 degraded, 6 draining, 7 stopped, 8 failed."
     );
     describe_gauge!(LISTENING, "1 while this node hears what other nodes changed.");
+    describe_gauge!(SOCKETS, "Sockets that are open.");
     describe_counter!(JOBS_DONE, "Runs of jobs by name and outcome.");
     describe_histogram!(JOB_SECONDS, "How long runs of jobs took, in seconds, by name.");
     describe_gauge!(JOBS, "Jobs by state.");

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 /// Between packets of one body.
-const SEPARATOR: char = '\u{1e}';
+pub const SEPARATOR: &str = "\u{1e}";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Packet {
@@ -79,7 +79,7 @@ pub fn packets(body: &str) -> Option<Vec<Packet>> {
 
 pub fn body(packets: &[Packet]) -> String {
     let texts: Vec<String> = packets.iter().map(Packet::write).collect();
-    texts.join(&SEPARATOR.to_string())
+    texts.join(SEPARATOR)
 }
 
 #[cfg(test)]

@@ -92,6 +92,11 @@ impl Packet<Value> {
     }
 }
 
+/// An answer whose body is JSON already.
+pub fn answered(number: u64, body: &str) -> String {
+    format!("3{number}[null,{body}]")
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -126,6 +131,7 @@ mod tests {
         assert_eq!(Packet::Connect(Some(json!({ "sid": "x" }))).write("/"), r#"0{"sid":"x"}"#);
         assert_eq!(Packet::Event(None, json!(["users created", {}])).write("/"), r#"2["users created",{}]"#);
         assert_eq!(Packet::Ack(3, json!([null, []])).write("/"), "33[null,[]]");
+        assert_eq!(answered(3, "[]"), "33[null,[]]");
         assert_eq!(Packet::Disconnect.write("/"), "1");
         let refused = Packet::Refused(json!({ "message": "Invalid namespace" }));
         assert_eq!(refused.write("/other"), r#"4/other,{"message":"Invalid namespace"}"#);

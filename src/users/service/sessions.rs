@@ -27,6 +27,7 @@ impl Resource for Sessions {
     type Row = SessionShown;
     const PATH: &'static str = "/sessions";
     const ONE: &'static str = "session";
+    const SUBJECT: Option<&'static str> = Some("session");
     const FIELDS: &'static [Field] = &[
         Field::of("id", &sessions::id).filters().sorts(),
         CREATED,

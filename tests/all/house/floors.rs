@@ -26,6 +26,7 @@ const FLOORS: &[&[&str]] = &[
     ],
     &["management", "users", "actions", "development"],
     &["auth"],
+    &["authentication"],
     &["openapi"],
     &["app"],
     &["cli"],

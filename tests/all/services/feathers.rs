@@ -3,6 +3,8 @@
 use std::process::Command;
 
 use super::people::town;
+use crate::ground::app::{App, Door};
+use crate::ground::people::PASSWORD;
 use crate::ground::{Ground, on_both};
 use crate::recipes::{block, packages, run};
 use crate::rights::kit::Desk;
@@ -10,6 +12,7 @@ use crate::rights::kit::Desk;
 on_both!(
     the_suite_for_adapters_passes_through_the_rest_client,
     the_guides_lines_work_with_the_unmodified_client,
+    the_guides_lines_about_sockets_work_too,
 );
 
 async fn the_suite_for_adapters_passes_through_the_rest_client(ground: Ground) {
@@ -31,19 +34,37 @@ async fn the_guides_lines_work_with_the_unmodified_client(ground: Ground) {
     let app = town(ground).await;
     let door = app.native("a").await;
     let ada = Desk::admin(&app, &door, "ada@example.com").await;
-    let folder = packages("tests/feathers");
-    let lines = block("docs/services.md", "js");
-    let lines = lines.replace("http://localhost:3000", &app.url("")).replace("demo-app", &door.client);
-    let made = folder.join("made");
-    std::fs::create_dir_all(&made).unwrap();
-    let file = made.join(format!("guide-{}.mjs", app.running.address.unwrap().port()));
-    std::fs::write(&file, format!("const accessToken = '{}'\n{lines}\nconsole.log(page.total)", ada.token))
-        .unwrap();
+    let before = format!("const accessToken = '{}'", ada.token);
 
-    let said = run(Command::new("node").arg(&file));
-    std::fs::remove_file(file).unwrap();
+    let said = guide(&app, &door, "docs/services.md", [&before, "console.log(page.total)"]);
 
     assert_eq!(said, "1\n");
     let me = app.get_as(&door, &ada.token, "/api/v1/auth/me").await;
     assert_eq!(me.json["user"]["name"], "Ada");
+}
+
+async fn the_guides_lines_about_sockets_work_too(ground: Ground) {
+    let app = town(ground).await;
+    let door = app.native("a").await;
+    Desk::admin(&app, &door, "ada@example.com").await;
+    let before = format!("const [email, password] = ['ada@example.com', '{PASSWORD}']");
+    // Told before or after it is answered.
+    let after = "setTimeout(() => process.exit(), 500)";
+
+    let said = guide(&app, &door, "docs/sockets.md", [&before, after]);
+
+    assert_eq!(said, "Ada has changed\n");
+}
+
+/// Runs a page's lines against this server, between some of our own.
+fn guide(app: &App, door: &Door, page: &str, [before, after]: [&str; 2]) -> String {
+    let lines = block(page, "js");
+    let lines = lines.replace("http://localhost:3000", &app.url("")).replace("demo-app", &door.client);
+    let made = packages("tests/feathers").join("made");
+    std::fs::create_dir_all(&made).unwrap();
+    let file = made.join(format!("guide-{}.mjs", app.running.address.unwrap().port()));
+    std::fs::write(&file, format!("{before}\n{lines}\n{after}")).unwrap();
+    let said = run(Command::new("node").arg(&file));
+    std::fs::remove_file(file).unwrap();
+    said
 }

@@ -2,5 +2,8 @@
 
 mod feathers;
 mod lists;
+mod live;
 mod people;
+mod poller;
+mod sockets;
 mod users;

@@ -181,6 +181,12 @@ impl<'t> Visitor<'t> {
         let others = app.post_as(door, &home.person.access, "/api/v1/session/logout-others", json!({})).await;
         assert_eq!(others.status, 200, "{}", others.text);
         app.post(door, "/api/v1/auth/logout", json!({ "refreshToken": one.refresh })).await;
+        let at = "/api/v1/authentication";
+        let again = json!({ "strategy": "jwt", "accessToken": home.person.access });
+        let again = app.post(door, at, again).await;
+        assert_eq!(again.status, 201, "{}", again.text);
+        let leave = app.request(door, Method::DELETE, at).bearer_auth(again.says("accessToken"));
+        assert_eq!(Reply::of(leave).await.status, 200);
     }
 
     async fn admins(&self, home: &Home) {

@@ -44,6 +44,7 @@ impl<'a> Tour<'a> {
     pub async fn walk(&mut self) {
         let ada = self.sign_ups().await;
         self.logins(&ada).await;
+        self.strategies(&ada).await;
         self.codes(&ada).await;
         let changed = self.passwords(&ada).await;
         self.addresses(&ada, &changed).await;

@@ -60,6 +60,19 @@ impl Tour<'_> {
         }
     }
 
+    /// As a client of Feathers logs in, goes on and leaves.
+    pub(super) async fn strategies(&mut self, ada: &str) {
+        let at = "/api/v1/authentication";
+        let local = json!({ "strategy": "local", "email": ada, "password": password(1) });
+        let entered = self.post(at, local).await;
+        let jwt = json!({ "strategy": "jwt", "accessToken": entered.says("accessToken") });
+        let again = self.post(at, jwt).await;
+        assert_eq!(again.status, 201, "{}", again.text);
+        let leave = self.request(&self.native.clone(), Method::DELETE, at);
+        let left = self.ask(leave.bearer_auth(again.says("accessToken"))).await;
+        assert_eq!(left.status, 200, "{}", left.text);
+    }
+
     async fn log_in(&mut self, email: &str, password: &str) -> Reply {
         let reply = self.post(&format!("{AT}/login"), json!({ "email": email, "password": password })).await;
         assert_eq!(reply.status, 200, "{}", reply.text);

@@ -1,0 +1,45 @@
+//! What the house offers: every room's routes, and every room's handlers of jobs.
+
+use crate::components::config::Config;
+use crate::identity::{Handler, Route};
+use crate::{
+    audit, auth, authentication, development, jobs, management, openapi, permissions, sessions, tenancy,
+    tokens, users,
+};
+
+/// Every room's routes: the one list that router, gate and API document are made from.
+pub fn routes() -> Vec<Route> {
+    openapi::controller::described([
+        tenancy::controller::routes(),
+        sessions::controller::routes(),
+        users::controller::routes(),
+        permissions::controller::routes(),
+        permissions::service::routes(),
+        permissions::service::catalogue::routes(),
+        users::service::routes(),
+        users::service::sessions::routes(),
+        auth::password::controller::routes(),
+        auth::account::controller::routes(),
+        authentication::controller::routes(),
+        tokens::controller::routes(),
+        audit::service::routes(),
+    ])
+}
+
+/// Those of this environment: development also has its tools.
+pub fn routes_of(config: &Config, also: &[Route]) -> Vec<Route> {
+    let mut all = routes();
+    all.extend_from_slice(also);
+    if development::exists(config.environment) {
+        all.extend(development::controller::routes());
+    }
+    if config.environment.is_development() {
+        all.extend(development::events_pages::routes());
+    }
+    all
+}
+
+/// Every room's handlers of jobs. A name that stands in none is left alone by this process.
+pub fn handlers() -> Vec<Handler> {
+    [jobs::handlers(), management::handlers(), auth::account::jobs::handlers()].concat()
+}
