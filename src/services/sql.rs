@@ -47,6 +47,17 @@ impl Field {
 #[derive(Debug, Clone, Copy)]
 pub struct Condition<'v>(pub &'v [Filter]);
 
+impl Condition<'_> {
+    /// Whether nothing else is meant than rows with one or some values of this field.
+    pub fn pins(&self, field: &Field) -> bool {
+        self.0.iter().any(|filter| match filter {
+            Filter::Is(known, Test::Equal(value)) => known == field && *value != Datum::Null,
+            Filter::Is(known, Test::In(values)) => known == field && !values.contains(&Datum::Null),
+            _ => false,
+        })
+    }
+}
+
 /// The first counts first; true is downwards.
 #[derive(Debug, Clone, Copy)]
 pub struct Order<'v>(pub &'v [(Field, bool)]);
