@@ -20,6 +20,7 @@ pub fn routes() -> Vec<Route> {
         users::service::sessions::routes(),
         auth::password::controller::routes(),
         auth::account::controller::routes(),
+        auth::account::service::routes(),
         authentication::controller::routes(),
         tokens::controller::routes(),
         audit::service::routes(),

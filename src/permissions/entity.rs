@@ -92,6 +92,16 @@ pub fn all(conn: &mut DbConn) -> QueryResult<Vec<(PermissionId, String)>> {
     p::table.order(p::identifier).select((p::id, p::identifier)).load(conn)
 }
 
+/// What the tenant's roles of these ids are called.
+pub fn identifiers(
+    conn: &mut DbConn,
+    tenant: TenantId,
+    ids: &[RoleId],
+) -> QueryResult<BTreeMap<RoleId, String>> {
+    let found = roles::table.filter(roles::tenant_id.eq(tenant).and(roles::id.eq_any(ids.to_vec())));
+    Ok(found.select((roles::id, roles::identifier)).load::<(RoleId, String)>(conn)?.into_iter().collect())
+}
+
 /// Those of them that are known.
 pub fn named(conn: &mut DbConn, identifiers: &[String]) -> QueryResult<Vec<(PermissionId, String)>> {
     use permissions as p;

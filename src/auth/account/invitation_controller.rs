@@ -65,19 +65,26 @@ pub struct Shown {
 }
 
 impl Shown {
-    fn of(invitation: Invitation, roles: Vec<String>) -> Self {
+    pub fn of(invitation: Invitation, roles: Vec<String>) -> Self {
         let Invitation { id, email, invited_by, created_at, expires_at, accepted_at, revoked_at, .. } =
             invitation;
         Self { id, email, roles, invited_by, created_at, expires_at, accepted_at, revoked_at }
     }
 }
 
-async fn create(scope: Scope, body: Create) -> Result<Created> {
-    if body.roles.len() > 20 {
-        return Err(invalid("$.roles", "validator.length", "At most 20 roles."));
+impl Create {
+    pub fn checked(self) -> Result<(Email, Vec<String>)> {
+        if self.roles.len() > 20 {
+            return Err(invalid("$.roles", "validator.length", "At most 20 roles."));
+        }
+        Ok((self.email, self.roles))
     }
-    let invitation = invitation::create_invitation(&scope, body.email, body.roles.clone()).await?;
-    Ok(Created { invitation: Shown::of(invitation, body.roles) })
+}
+
+async fn create(scope: Scope, body: Create) -> Result<Created> {
+    let (email, roles) = body.checked()?;
+    let invitation = invitation::create_invitation(&scope, email, roles.clone()).await?;
+    Ok(Created { invitation: Shown::of(invitation, roles) })
 }
 
 #[derive(Deserialize, JsonSchema)]

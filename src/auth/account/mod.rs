@@ -11,4 +11,5 @@ mod mails;
 mod page_frame;
 pub mod pages;
 pub mod policy;
+pub mod service;
 pub mod steps;

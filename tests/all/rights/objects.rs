@@ -54,7 +54,8 @@ impl Things {
         match place {
             "id" if of_service == "users" => Some(self.user.to_string()),
             "id" if of_service == "sessions" => Some(self.session.clone()),
-            "userId" => Some(self.admin.to_string()),
+            "id" if of_service == "invitations" => Some(self.invitation.clone()),
+            "userId" | "invitedBy" => Some(self.admin.to_string()),
             "id" if of_service == "roles" => Some(self.role.clone()),
             "user" => Some(self.user.to_string()),
             "actorId" => Some(self.admin.to_string()),

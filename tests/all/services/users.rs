@@ -17,6 +17,7 @@ on_both!(
     priv_7_whoever_may_only_look_changes_nobody,
     ten_1_people_of_another_tenant_are_nobody_here,
     a_role_is_made_found_and_removed,
+    somebody_is_invited_once_under_a_key_and_no_more,
     somebodys_session_is_ended_by_whoever_holds_as_much,
     a_method_is_named_in_a_header_as_feathers_does,
     race_4_of_fifty_who_saw_the_same_record_one_changes_it,
@@ -162,6 +163,33 @@ async fn a_role_is_made_found_and_removed(ground: Ground) {
     assert_eq!(ask(&bea, Method::DELETE, &at, None).await.status, 404);
     assert_eq!(ask(&ada, Method::DELETE, &at, None).await.json["identifier"], "help-desk");
     assert_eq!(ask(&ada, Method::GET, &at, None).await.status, 404);
+}
+
+async fn somebody_is_invited_once_under_a_key_and_no_more(ground: Ground) {
+    let app = App::start(ground).await;
+    let door = app.native("a").await;
+    let admin = Desk::admin(&app, &door, "admin@example.com").await;
+    let role = admin.filled("clerk", &["auth:user:list"]).await;
+    let body = json!({ "email": "New@Example.com", "roles": ["clerk"] });
+    let invite = async || {
+        let request = app.request(&door, Method::POST, "/api/v1/invitations").json(&body);
+        Reply::of(request.bearer_auth(&admin.token).header("idempotency-key", KEY)).await
+    };
+
+    let (first, again) = (invite().await, invite().await);
+    assert_eq!((first.status.as_u16(), again.status.as_u16()), (201, 201), "{}", first.text);
+    assert_eq!(first.json, again.json);
+    assert_eq!(first.json["roles"], json!(["clerk"]));
+
+    let open = ask(&admin, Method::GET, "/invitations?email=new@example.com&revokedAt=", None).await;
+    assert_eq!(open.json["total"], 1, "{}", open.text);
+    admin.delete(&role).await;
+    let path = format!("/invitations/{}", first.says("id"));
+    assert_eq!(ask(&admin, Method::GET, &path, None).await.json["roles"], json!([]));
+    assert_eq!(ask(&admin, Method::DELETE, &path, None).await.status, 200);
+    let twice = ask(&admin, Method::DELETE, &path, None).await;
+    assert_eq!(told(&twice), (404, "authInvitation.revoke.unknown"));
+    assert_eq!(ask(&admin, Method::GET, "/invitations?revokedAt=", None).await.json["total"], 0);
 }
 
 async fn a_method_is_named_in_a_header_as_feathers_does(ground: Ground) {

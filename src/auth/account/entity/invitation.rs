@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use crate::base::{Email, InvitationId, RoleId, TenantId, Timestamp, UserId};
 use crate::db::schema::invitations;
 use crate::db::{DbConn, Json, columns};
+use crate::permissions::entity::identifiers;
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = invitations, treat_none_as_default_value = false)]
@@ -100,4 +101,19 @@ impl Invitation {
             .set(i::revoked_at.eq(now))
             .execute(conn)
     }
+}
+
+/// Each with the identifiers of those of its roles that there still are.
+pub fn with_roles(
+    conn: &mut DbConn,
+    tenant: TenantId,
+    invitations: Vec<Invitation>,
+) -> QueryResult<Vec<(Invitation, Vec<String>)>> {
+    let ids: Vec<RoleId> = invitations.iter().flat_map(|invitation| invitation.roles.0.clone()).collect();
+    let known = identifiers(conn, tenant, &ids)?;
+    let named = |invitation: Invitation| {
+        let roles = invitation.roles.0.iter().filter_map(|role| known.get(role).cloned()).collect();
+        (invitation, roles)
+    };
+    Ok(invitations.into_iter().map(named).collect())
 }

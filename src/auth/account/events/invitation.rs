@@ -4,6 +4,7 @@ use serde_json::json;
 use tracing::instrument;
 
 use super::{ANOTHER_PERSON, INVALID_INVITATION, MAY_NOT_GRANT, SIGN_IN_FIRST, UNKNOWN_INVITATION};
+use crate::auth::account::entity::invitation::with_roles;
 use crate::auth::account::entity::{Invitation, Login, login};
 use crate::auth::account::policy;
 use crate::auth::account::steps::{self, Inviter, Person};
@@ -37,7 +38,10 @@ pub async fn create_invitation(scope: &Scope, email: Email, roles: Vec<String>) 
             }
             let name = User::member(tx.conn, tenant.id, live.user)?.and_then(|user| user.name);
             let inviter = Inviter { user: live.user, name };
-            Ok(steps::invite_by(tx, &house, (&tenant, &email), (&roles, Some(&inviter)))?.invitation)
+            let invitation =
+                steps::invite_by(tx, &house, (&tenant, &email), (&roles, Some(&inviter)))?.invitation;
+            tx.made(invitation.id);
+            Ok(invitation)
         })
         .await
 }
@@ -64,15 +68,7 @@ pub async fn list_invitations(
     scope
         .read(move |conn| {
             let page = Invitation::page(conn, tenant, after, size)?;
-            let mut listed = Vec::with_capacity(page.len());
-            for invitation in page {
-                let mut roles = Vec::new();
-                for id in &invitation.roles.0 {
-                    roles.extend(Role::find(conn, tenant, *id)?.map(|role| role.identifier));
-                }
-                listed.push((invitation, roles));
-            }
-            Ok(listed)
+            Ok(with_roles(conn, tenant, page)?)
         })
         .await
 }
@@ -88,6 +84,7 @@ pub async fn revoke_invitation(scope: &Scope, id: InvitationId) -> Result<()> {
         if revoked {
             kill_about(tx, RecordId::of(id.0))?;
             tx.audit(Audit::success("account.revoke_invitation").of("invitation", id))?;
+            tx.throw(Happened::new("doorward.invitation.post.delete", "invitation", id))?;
         }
         Ok(revoked)
     });

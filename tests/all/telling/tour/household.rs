@@ -29,6 +29,14 @@ impl Tour<'_> {
         self.page("/account/invitation", &form).await;
         self.done(&admin.access, &format!("{path}/revoke"), json!({ "invitationId": ids[2] })).await;
         self.get_as(&admin.access, path).await;
+        let at = "/api/v1/invitations";
+        let four = json!({ "email": self.address("four") });
+        let made = self.request(&self.native.clone(), Method::POST, at).json(&four);
+        let made = self.ask(made.bearer_auth(&admin.access)).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let one = format!("{at}/{}", made.says("id"));
+        let removed = self.request(&self.native.clone(), Method::DELETE, &one);
+        assert_eq!(self.ask(removed.bearer_auth(&admin.access)).await.status, 200);
     }
 
     pub(super) async fn people(&mut self, admin: &Holder) {
