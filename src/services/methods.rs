@@ -8,14 +8,13 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::calls::{change, create, find, get, remove};
+use super::calls::{Change, Doing, Make, run};
 use super::page::{Page, Paging};
-use super::resource::{Resource, View};
+use super::resource::{Resource, Table};
 use super::{CHANGED, INVALID_QUERY, NOT_SEVERAL, TOO_MANY, UNKNOWN, shapes};
 use crate::base::error::Refusal;
-use crate::base::{Error, Id, Result};
-use crate::http::Answer;
-use crate::identity::route::{Call, Rows, Watched};
+use crate::base::{Id, Result};
+use crate::identity::route::{Call, Rows, Watched, read};
 use crate::identity::{Access, Method, Route, Scope};
 
 /// What holds for one call of a service.
@@ -46,6 +45,7 @@ pub struct Service<R> {
 /// What each method has to know to read a call.
 #[derive(Clone)]
 pub(super) struct Asked {
+    pub table: Table,
     pub shown: Arc<[String]>,
     pub rules: fn(&Call) -> Rules,
 }
@@ -56,7 +56,7 @@ impl<R: Resource> Service<R> {
         let schema = SchemaGenerator::default().into_root_schema_for::<R::Row>();
         let members = schema.get("properties").and_then(Value::as_object);
         let shown = members.into_iter().flat_map(|members| members.keys().cloned()).collect();
-        let asked = Asked { shown, rules: |_| Rules::default() };
+        let asked = Asked { table: Table::of::<R>(), shown, rules: |_| Rules::default() };
         Self { asked, routes: Vec::new(), resource: PhantomData }
     }
 
@@ -70,9 +70,9 @@ impl<R: Resource> Service<R> {
     pub fn read(self, access: Access) -> Self {
         let (plural, one) = (plural::<R>(), R::ONE);
         let about = format!("The tenant's {plural}, a page at a time.");
-        let find = self.offer(Method::Get, ("", "find", about), access, find::<R>);
+        let find = self.offer(Method::Get, ("", "find", about), access, Doing::Find);
         let about = format!("One {one}, by its id.");
-        let service = find.offer(Method::Get, ("/{id}", "get", about), access, get::<R>);
+        let service = find.offer(Method::Get, ("/{id}", "get", about), access, Doing::Get);
         service
             .shape(2, |route| route.takes(shapes::find::<R>).shows::<Page<R::Row>>())
             .shape(1, |route| route.takes(shapes::get).shows::<R::Row>().refuses(&[&UNKNOWN]))
@@ -88,8 +88,11 @@ impl<R: Resource> Service<R> {
         Fut: Future<Output = Result<Id<K>>> + Send + 'static,
     {
         let about = format!("Make a {}.", R::ONE);
-        let run = move |scope, asked, call| create::<R, I, K, F, Fut>(scope, asked, call, handler.clone());
-        self.offer(Method::Post, ("", "create", about), access, run)
+        let make: Make = Arc::new(move |scope, data| {
+            let making = handler(scope, read::<I>(data)?);
+            Ok(Box::pin(async move { Ok(Id::of(making.await?.0)) }))
+        });
+        self.offer(Method::Post, ("", "create", about), access, Doing::Create(make))
             .shape(1, |route| takes::<I>(route).shows::<R::Row>().answers(201).creates())
     }
 
@@ -102,8 +105,7 @@ impl<R: Resource> Service<R> {
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
         let about = format!("Change a {}. Absent members stay as they are; null takes away.", R::ONE);
-        let run = move |scope, asked, call| change::<R, I, K, F, Fut>(scope, asked, call, handler.clone());
-        self.offer(Method::Patch, ("/{id}", "patch", about), access, run)
+        self.offer(Method::Patch, ("/{id}", "patch", about), access, changing(handler))
             .shape(1, |route| takes::<I>(route).shows::<R::Row>().refuses(&[&UNKNOWN, &CHANGED]))
     }
 
@@ -116,8 +118,7 @@ impl<R: Resource> Service<R> {
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
         let about = format!("Write a {} anew. Absent members become null.", R::ONE);
-        let run = move |scope, asked, call| change::<R, I, K, F, Fut>(scope, asked, call, handler.clone());
-        self.offer(Method::Put, ("/{id}", "update", about), access, run)
+        self.offer(Method::Put, ("/{id}", "update", about), access, changing(handler))
             .shape(1, |route| takes::<I>(route).shows::<R::Row>().refuses(&[&UNKNOWN, &CHANGED]))
     }
 
@@ -128,8 +129,8 @@ impl<R: Resource> Service<R> {
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
         let about = format!("Remove a {}, and be told what it was.", R::ONE);
-        let run = move |scope, asked, call| remove::<R, K, F, Fut>(scope, asked, call, handler.clone());
-        self.offer(Method::Delete, ("/{id}", "remove", about), access, run)
+        let remove: Change = Arc::new(move |scope, id, _| Ok(Box::pin(handler(scope, Id::of(id.0)))));
+        self.offer(Method::Delete, ("/{id}", "remove", about), access, Doing::Remove(remove))
             .shape(1, |route| route.shows::<R::Row>().refuses(&[&UNKNOWN, &CHANGED]))
     }
 
@@ -142,10 +143,9 @@ impl<R: Resource> Service<R> {
         F: Fn(Scope, Id<K>, I) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        let run = move |scope, asked, call| change::<R, I, K, F, Fut>(scope, asked, call, handler.clone());
         let place = format!("/{{id}}/{verb}");
         let verb_kept = lasting(verb.to_owned());
-        self.offer(Method::Post, (&place, verb, about.to_owned()), access, run)
+        self.offer(Method::Post, (&place, verb, about.to_owned()), access, changing(handler))
             .shape(1, |route| takes::<I>(route).shows::<R::Row>().refuses(&[&UNKNOWN, &CHANGED]))
             .shape(1, |route| route.called(R::PATH, verb_kept))
     }
@@ -168,22 +168,18 @@ impl<R: Resource> Service<R> {
         self.routes
     }
 
-    fn offer<F, Fut>(
+    fn offer(
         mut self,
         method: Method,
         (place, verb, about): (&str, &str, String),
         access: Access,
-        run: F,
-    ) -> Self
-    where
-        F: Fn(Scope, Asked, Call) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Answer>> + Send + 'static,
-    {
+        doing: Doing,
+    ) -> Self {
         let asked = self.asked.clone();
         let path = lasting(format!("{}{place}", R::PATH));
         let name = lasting(format!("{}.{verb}", plural::<R>()));
-        let route =
-            Route::of_service(method, path, access, move |scope, call| run(scope, asked.clone(), call));
+        let run = move |scope, call| run(scope, asked.clone(), doing.clone(), call);
+        let route = Route::of_service(method, path, access, run);
         self.routes.push(route.named(name, lasting(about)).refuses(&[&INVALID_QUERY]));
         self
     }
@@ -201,11 +197,20 @@ impl<R: Resource> Service<R> {
 /// Whoever may get one is told of its changes.
 fn watched<R: Resource>(route: Route) -> Route {
     let Some(subject) = R::SUBJECT else { return route };
-    let rows: Rows = Arc::new(|conn, tenant, ids| {
-        let rows = R::page(conn, tenant, &View::of(R::ID, ids, Vec::new()))?;
-        rows.iter().map(|row| serde_json::to_value(row).map_err(Error::internal)).collect()
-    });
+    let rows: Rows = Arc::new(|conn, tenant, ids| Table::of::<R>().rows(conn, tenant, ids));
     route.watched(Watched { subject, rows })
+}
+
+fn changing<I, K, F, Fut>(handler: F) -> Doing
+where
+    I: DeserializeOwned,
+    K: 'static,
+    F: Fn(Scope, Id<K>, I) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<()>> + Send + 'static,
+{
+    Doing::Change(Arc::new(move |scope, id, data| {
+        Ok(Box::pin(handler(scope, Id::of(id.0), read::<I>(data)?)))
+    }))
 }
 
 fn takes<I: JsonSchema>(route: Route) -> Route {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::cursor::List;
 use super::field::Field;
 use super::query::Query;
-use super::resource::{Resource, View, behind, settled};
+use super::resource::{Table, View, behind, settled};
 use super::{INVALID_QUERY, UNKNOWN};
 use crate::base::{Error, FieldError, RecordId, Result};
 use crate::identity::Scope;
@@ -44,50 +44,47 @@ impl Default for Paging {
 }
 
 /// A page of what the query asks for.
-pub async fn find<R: Resource>(scope: &Scope, query: Query, paging: Paging) -> Result<Page<R::Row>> {
+pub async fn find(scope: &Scope, table: Table, query: Query, paging: Paging) -> Result<Page<Value>> {
     let tenant = scope.tenant_id()?;
     let vault = &scope.house.vault;
-    let sort = order::<R>(query.sort);
-    let list = List { path: R::PATH, sort: &sort };
+    let sort = order(table, query.sort);
+    let list = List { path: table.path, sort: &sort };
     let place = query.after.map(|place| list.read(vault, tenant, &place).ok_or_else(no_place)).transpose()?;
     let limit = query.limit.unwrap_or(paging.usual).min(paging.most);
     let mut filter = query.filter;
     // Behind a place the rest is no total, and whoever walks through a list was told it on the first page.
-    let counts = query.total.unwrap_or(R::COUNTS) && place.is_none();
+    let counts = query.total.unwrap_or(table.counts) && place.is_none();
     filter.extend(place.map(|values| behind(&sort, &values)));
     // One more than is shown tells whether there is another page.
     let view = View::new(filter, sort.clone(), if limit > 0 { limit + 1 } else { 0 }, query.skip);
     let read = scope.read(move |conn| {
-        let total = counts.then(|| R::count(conn, tenant, view.condition())).transpose()?;
-        let rows = if view.limit > 0 { R::page(conn, tenant, &view)? } else { Vec::new() };
+        let total = counts.then(|| (table.count)(conn, tenant, view.condition())).transpose()?;
+        let rows = if view.limit > 0 { (table.page)(conn, tenant, &view)? } else { Vec::new() };
         Ok((total, rows))
     });
     let (total, mut data) = read.await?;
     let shown = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = data.len() > shown;
     data.truncate(shown);
-    let last = data.last().filter(|_| more).map(serde_json::to_value).transpose().map_err(Error::internal)?;
-    let next = last.map(|last| list.place(vault, tenant, &last)).transpose()?;
+    let next = data.last().filter(|_| more).map(|last| list.place(vault, tenant, last)).transpose()?;
     Ok(Page { total, limit, skip: query.skip, data, next })
 }
 
 /// All that the query asks for, up to so many.
-pub async fn all<R: Resource>(scope: &Scope, query: Query, most: i64) -> Result<Vec<R::Row>> {
+pub async fn all(scope: &Scope, table: Table, query: Query, most: i64) -> Result<Vec<Value>> {
     let tenant = scope.tenant_id()?;
     let limit = query.limit.unwrap_or(most).min(most);
-    let view = View::new(query.filter, order::<R>(query.sort), limit, query.skip);
-    scope.read(move |conn| R::page(conn, tenant, &view)).await
+    let view = View::new(query.filter, order(table, query.sort), limit, query.skip);
+    scope.read(move |conn| (table.page)(conn, tenant, &view)).await
 }
 
 /// The rows of these ids, in their order; each is there, and the query's filter holds of it.
-pub async fn those<R: Resource>(scope: &Scope, ids: &[RecordId], query: &Query) -> Result<Vec<Value>> {
+pub async fn those(scope: &Scope, table: Table, ids: &[RecordId], query: &Query) -> Result<Vec<Value>> {
     let tenant = scope.tenant_id()?;
-    let view = View::of(R::ID, ids, query.filter.clone());
-    let found = scope.read(move |conn| R::page(conn, tenant, &view)).await?;
-    let rows = found.iter().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>();
-    let mut rows = rows.map_err(Error::internal)?;
+    let view = View::of(table.id, ids, query.filter.clone());
+    let mut rows = scope.read(move |conn| (table.page)(conn, tenant, &view)).await?;
     let place = |row: &Value| ids.iter().position(|id| *row == Value::String(id.to_string()));
-    rows.sort_by_key(|row| row.get(R::ID.name).and_then(place));
+    rows.sort_by_key(|row| row.get(table.id.name).and_then(place));
     if rows.len() == ids.len() { Ok(rows) } else { Err(UNKNOWN.error()) }
 }
 
@@ -99,8 +96,8 @@ pub fn selected(row: Value, query: &Query) -> Value {
     Value::Object(members.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>())
 }
 
-fn order<R: Resource>(asked: Vec<(Field, bool)>) -> Vec<(Field, bool)> {
-    settled(if asked.is_empty() { R::SORT.to_vec() } else { asked }, R::ID)
+fn order(table: Table, asked: Vec<(Field, bool)>) -> Vec<(Field, bool)> {
+    settled(if asked.is_empty() { table.sort.to_vec() } else { asked }, table.id)
 }
 
 fn no_place() -> Error {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::resource::{Resource, View};
+use super::resource::Table;
 use super::{CHANGED, UNKNOWN};
-use crate::base::{Error, RecordId, Result};
+use crate::base::{RecordId, Result};
 use crate::http::cached;
 use crate::identity::Scope;
 use crate::identity::scope::{Around, Proviso};
@@ -18,15 +18,14 @@ pub fn tag(row: &Value) -> String {
 
 /// The same call, whose write begins by looking whether the record is still what `If-Match` says: of two calls that saw the
 /// same record one changes it (RACE-4).
-pub fn if_match<R: Resource>(scope: &Scope, id: RecordId) -> Result<Scope> {
+pub fn if_match(scope: &Scope, table: Table, id: RecordId) -> Result<Scope> {
     let Some(known) = scope.incoming.if_match.clone() else { return Ok(scope.clone()) };
     let tenant = scope.tenant_id()?;
     let before: Proviso = Arc::new(move |tx| {
-        tx.lock_record(R::PATH, id)?;
-        let rows = R::page(tx.conn, tenant, &View::of(R::ID, &[id], Vec::new()))?;
+        tx.lock_record(table.path, id)?;
+        let rows = table.rows(tx.conn, tenant, &[id])?;
         let row = rows.first().ok_or_else(|| UNKNOWN.error())?;
-        let row = serde_json::to_value(row).map_err(Error::internal)?;
-        if cached::lists(&known, &tag(&row)) { Ok(()) } else { Err(CHANGED.error()) }
+        if cached::lists(&known, &tag(row)) { Ok(()) } else { Err(CHANGED.error()) }
     });
     Ok(scope.around(Around { before: Some(before), ..scope.around.clone() }))
 }

@@ -2,11 +2,12 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::field::{Datum, Field};
 use super::query::{Filter, Test};
 use super::sql::{Condition, Order};
-use crate::base::{RecordId, Result, TenantId};
+use crate::base::{Error, RecordId, Result, TenantId};
 use crate::db::DbConn;
 
 /// What a room says of a table of its own, so that a service can be made of it.
@@ -36,6 +37,43 @@ pub trait Resource: Send + Sync + 'static {
 
     /// How many of the tenant's rows a condition holds of.
     fn count(conn: &mut DbConn, tenant: TenantId, condition: Condition<'_>) -> Result<i64>;
+}
+
+/// A resource without its types: what each call of a service goes by, whichever it is of. So there is one code for all of
+/// them, and the program does not grow by all of it with each resource.
+#[derive(Clone, Copy)]
+pub struct Table {
+    pub path: &'static str,
+    pub fields: &'static [Field],
+    pub id: Field,
+    pub sort: &'static [(Field, bool)],
+    pub counts: bool,
+    pub page: fn(&mut DbConn, TenantId, &View) -> Result<Vec<Value>>,
+    pub count: fn(&mut DbConn, TenantId, Condition<'_>) -> Result<i64>,
+}
+
+impl Table {
+    pub const fn of<R: Resource>() -> Self {
+        Self {
+            path: R::PATH,
+            fields: R::FIELDS,
+            id: R::ID,
+            sort: R::SORT,
+            counts: R::COUNTS,
+            page: shown::<R>,
+            count: R::count,
+        }
+    }
+
+    /// The rows of these ids, as everybody sees them who may see them at all.
+    pub fn rows(&self, conn: &mut DbConn, tenant: TenantId, ids: &[RecordId]) -> Result<Vec<Value>> {
+        (self.page)(conn, tenant, &View::of(self.id, ids, Vec::new()))
+    }
+}
+
+fn shown<R: Resource>(conn: &mut DbConn, tenant: TenantId, view: &View) -> Result<Vec<Value>> {
+    let rows = R::page(conn, tenant, view)?;
+    rows.iter().map(|row| serde_json::to_value(row).map_err(Error::internal)).collect()
 }
 
 /// A part of a resource, in an order that leaves nothing open: its last field is the id.

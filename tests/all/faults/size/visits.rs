@@ -224,9 +224,11 @@ impl<'t> Visitor<'t> {
         let made = made.header("idempotency-key", format!("{:0>24}", home.tag));
         let made = Reply::of(made.json(&json!({ "identifier": format!("role-{}", home.tag) }))).await;
         assert_eq!(made.status, 201, "{}", made.text);
-        let invited = app.request(door, Method::POST, "/api/v1/invitations").bearer_auth(by);
-        let invited = invited.json(&json!({ "email": format!("service-{}@new.example", home.tag) }));
-        assert_eq!(Reply::of(invited).await.status, 201);
+        for name in ["one", "two"] {
+            let invited = app.request(door, Method::POST, "/api/v1/invitations").bearer_auth(by);
+            let invited = invited.json(&json!({ "email": format!("{name}-{}@new.example", home.tag) }));
+            assert_eq!(Reply::of(invited).await.status, 201);
+        }
         let user = home.person.user;
         for service in ["users", "sessions", "roles", "permissions", "invitations"] {
             let first = app.get_as(door, by, &format!("/api/v1/{service}?$limit=1")).await;
