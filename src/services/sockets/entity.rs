@@ -7,7 +7,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
 
-use crate::base::{RecordId, Result, TenantId};
+use crate::base::{RecordId, Result, TenantId, Timestamp};
 use crate::db::DbConn;
 use crate::db::schema::{domain_events, installation};
 
@@ -18,11 +18,13 @@ pub struct Place {
     pub epoch: i64,
     pub xact: i64,
     pub sequence: i64,
+    /// Seconds: what happened before is cleaned away one day.
+    pub at: i64,
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.epoch, self.xact, self.sequence)
+        write!(f, "{}.{}.{}.{}", self.epoch, self.xact, self.sequence, self.at)
     }
 }
 
@@ -30,9 +32,9 @@ impl FromStr for Place {
     type Err = ();
 
     fn from_str(text: &str) -> std::result::Result<Self, ()> {
-        let mut parts = text.splitn(3, '.').map(|part| part.parse::<i64>().map_err(|_| ()));
+        let mut parts = text.splitn(4, '.').map(|part| part.parse::<i64>().map_err(|_| ()));
         let mut next = || parts.next().unwrap_or(Err(()));
-        Ok(Self { epoch: next()?, xact: next()?, sequence: next()? })
+        Ok(Self { epoch: next()?, xact: next()?, sequence: next()?, at: next()? })
     }
 }
 
@@ -44,6 +46,7 @@ pub struct Event {
     pub trigger: String,
     pub subject: String,
     pub id: Option<RecordId>,
+    pub at: Timestamp,
 }
 
 /// Whatever commits from now on comes behind it.
@@ -58,7 +61,7 @@ pub fn newest(conn: &mut DbConn) -> Result<Place> {
     };
     let last = domain_events::table.select(domain_events::sequence).order(domain_events::sequence.desc());
     let last = last.first::<i64>(conn).optional()?.unwrap_or_default();
-    Ok(Place { epoch, xact, sequence: if xact == 0 { last } else { i64::MAX } })
+    Ok(Place { epoch, xact, sequence: if xact == 0 { last } else { i64::MAX }, at: 0 })
 }
 
 /// The next in the order of commits. On PostgreSQL a number may be drawn long before it is seen: what an open
@@ -72,7 +75,15 @@ pub fn behind(conn: &mut DbConn, place: Place, at_most: i64) -> Result<Vec<Event
         .filter(settled(conn))
         .order((e::xact, e::sequence))
         .limit(at_most)
-        .select((e::xact, e::sequence, e::tenant_id, e::trigger_name, e::subject_kind, e::subject_id));
+        .select((
+            e::xact,
+            e::sequence,
+            e::tenant_id,
+            e::trigger_name,
+            e::subject_kind,
+            e::subject_id,
+            e::created_at,
+        ));
     Ok(found.load(conn)?)
 }
 
@@ -81,12 +92,6 @@ fn settled(conn: &DbConn) -> diesel::expression::SqlLiteral<Bool> {
         DbConn::Sqlite(_) => sql("1 = 1"),
         DbConn::Pg(_) => sql("xact < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"),
     }
-}
-
-/// The first that has not been cleaned away.
-pub fn oldest(conn: &mut DbConn) -> Result<Option<(i64, i64)>> {
-    use domain_events as e;
-    Ok(e::table.select((e::xact, e::sequence)).order((e::xact, e::sequence)).first(conn).optional()?)
 }
 
 /// What a tenant has between two places.
@@ -104,7 +109,15 @@ pub fn missed(
         .filter(later.and(told))
         .order((e::xact, e::sequence))
         .limit(at_most)
-        .select((e::xact, e::sequence, e::tenant_id, e::trigger_name, e::subject_kind, e::subject_id));
+        .select((
+            e::xact,
+            e::sequence,
+            e::tenant_id,
+            e::trigger_name,
+            e::subject_kind,
+            e::subject_id,
+            e::created_at,
+        ));
     Ok(found.load(conn)?)
 }
 
@@ -114,10 +127,10 @@ mod tests {
 
     #[test]
     fn a_place_is_read_back_as_it_was_written() {
-        let place = Place { epoch: 1, xact: 734, sequence: i64::MAX };
+        let place = Place { epoch: 1, xact: 734, sequence: i64::MAX, at: 1_795_000_000 };
 
         assert_eq!(place.to_string().parse(), Ok(place));
-        for text in ["", "1", "1.2", "1.2.x", "1.2.3.4", "1.2.99999999999999999999"] {
+        for text in ["", "1", "1.2", "1.2.3", "1.2.x.4", "1.2.3.4.5", "1.2.99999999999999999999.4"] {
             assert_eq!(text.parse::<Place>(), Err(()), "{text}");
         }
     }

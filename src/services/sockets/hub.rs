@@ -144,10 +144,13 @@ impl Hub {
         *known.by_session.entry(bound.session).or_default() += 1;
         known.by_tenant.entry(bound.tenant).or_default().insert(socket.sid.clone(), socket.clone());
         socket.bind(Some(Arc::new(bound)));
-        drop(known);
+        Ok(())
+    }
+
+    /// From now on it is told what happens, and before that what it missed.
+    pub fn join(&self, socket: &Arc<Socket>) {
         // The tail is gone only when this process ends.
         let _ = self.joining.send(socket.clone());
-        Ok(())
     }
 
     pub fn unbind(&self, socket: &Socket) {

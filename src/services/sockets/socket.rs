@@ -179,7 +179,8 @@ impl Socket {
     }
 
     pub fn listen(&self) {
-        self.state().listening = true;
+        let mut state = self.state();
+        (state.listening, state.missed) = (true, None);
     }
 
     pub fn is_listening(&self) -> bool {
@@ -187,7 +188,7 @@ impl Socket {
     }
 
     pub fn missed(&self) -> Option<Place> {
-        self.state().missed.take()
+        self.state().missed
     }
 
     /// The public client id that it named at the handshake or in its greeting.

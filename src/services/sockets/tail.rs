@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{sleep, timeout};
 
 use super::engine;
-use super::entity::{Event, Place, behind, missed, newest, oldest};
+use super::entity::{Event, Place, behind, missed, newest};
 use super::hub::Hub;
 use super::offers::Seen;
 use super::packet::Packet;
@@ -30,32 +30,44 @@ const GLANCE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Events that somebody is told afterwards. Who missed more reads afresh.
 const MISSED: i64 = 1_000;
+/// Seconds. What is about to be cleaned away counts as gone.
+const SOON_GONE: i64 = 3_600;
 /// Sockets that are asked together whether they may still see.
 const TOGETHER: usize = 256;
 
-/// Reads and tells for as long as this process lives.
+/// Reads and tells for as long as this process lives. After a failure it goes on where it was: what happened meanwhile is told
+/// late, and what was told may be told twice.
 pub async fn run(hub: Hub, mut joining: UnboundedReceiver<Arc<Socket>>) {
+    let mut place = None;
     loop {
-        if let Err(error) = follow(&hub, &mut joining).await {
-            tracing::warn!(error = error.words(), "what happened cannot be told; trying again");
-            sleep(PAUSE).await;
+        match follow(&hub, &mut joining, &mut place).await {
+            Ok(()) => place = None,
+            Err(error) => {
+                tracing::warn!(error = error.words(), "what happened cannot be told; trying again");
+                sleep(PAUSE).await;
+            }
         }
     }
 }
 
-/// From now on, while there is anybody to tell.
-async fn follow(hub: &Hub, joining: &mut UnboundedReceiver<Arc<Socket>>) -> Result<()> {
+/// While there is anybody to tell.
+async fn follow(
+    hub: &Hub,
+    joining: &mut UnboundedReceiver<Arc<Socket>>,
+    known: &mut Option<Place>,
+) -> Result<()> {
     while hub.is_empty() {
         hub.stirred.notified().await;
     }
-    let mut place = hub.house.db.above(Above::Happened).read(newest).await?;
-    hub.has_read(place);
+    let mut place = match *known {
+        Some(place) => place,
+        None => hub.house.db.above(Above::Happened).read(newest).await?,
+    };
     while !hub.is_empty() {
+        hub.has_read(place);
+        *known = Some(place);
         while let Ok(socket) = joining.try_recv() {
-            if let Some(missed) = socket.missed() {
-                tell_missed(hub, &socket, missed, place).await?;
-            }
-            socket.listen();
+            welcome(hub, &socket, place).await?;
         }
         let mut more = std::pin::pin!(hub.house.happened.notified());
         more.as_mut().enable();
@@ -64,15 +76,26 @@ async fn follow(hub: &Hub, joining: &mut UnboundedReceiver<Arc<Socket>>) -> Resu
             let next = Place { xact: last.xact, sequence: last.sequence, ..place };
             tell(hub, events).await?;
             place = next;
-            hub.has_read(place);
             sleep(BREATH).await;
         } else {
             tokio::select! {
                 _ = timeout(GLANCE, more) => sleep(BREATH).await,
-                Some(socket) = joining.recv() => drop(hub.joining.send(socket)),
+                Some(socket) = joining.recv() => hub.join(&socket),
             }
         }
     }
+    Ok(())
+}
+
+/// Tells what a socket missed; from then on it is told with the others.
+async fn welcome(hub: &Hub, socket: &Arc<Socket>, place: Place) -> Result<()> {
+    if let Some(missed) = socket.missed()
+        && let Err(error) = tell_missed(hub, socket, missed, place).await
+    {
+        hub.join(socket);
+        return Err(error);
+    }
+    socket.listen();
     Ok(())
 }
 
@@ -117,7 +140,7 @@ async fn told(hub: &Hub, tenant: TenantId, events: &[Event]) -> Result<Vec<Told>
             let Some(row) = row.or_else(|| (what == "removed").then(|| json!({ "id": id }))) else {
                 continue;
             };
-            let place = Place { epoch, xact: event.xact, sequence: event.sequence };
+            let place = Place { epoch, xact: event.xact, sequence: event.sequence, at: event.at.seconds() };
             let message = json!([format!("{} {what}", seen.service), row, place.to_string()]);
             let text = engine::Packet::Message(Packet::Event(None, message).write("/")).write();
             told.push(Told { access: seen.access, text: text.into() });
@@ -187,8 +210,10 @@ async fn tell_missed(hub: &Hub, socket: &Arc<Socket>, from: Place, to: Place) ->
 
 /// None: nobody can say any more what it was, or it is too much.
 async fn since(hub: &Hub, tenant: TenantId, from: Place, to: Place) -> Result<Option<Vec<Event>>> {
-    let oldest = hub.house.db.above(Above::Happened).read(oldest).await?;
-    if from.epoch != to.epoch || oldest.is_some_and(|oldest| (from.xact, from.sequence) < oldest) {
+    let now = hub.house.clock.now().seconds();
+    let kept = i64::try_from(hub.house.config.events.keep.as_secs()).unwrap_or(i64::MAX);
+    // Some of it may have been cleaned away.
+    if from.epoch != to.epoch || now.saturating_sub(from.at) >= kept.saturating_sub(SOON_GONE) {
         return Ok(None);
     }
     let read = move |conn: &mut _| missed(conn, tenant, (from, to), MISSED + 1);

@@ -89,10 +89,15 @@ async fn greet(hub: &Hub, socket: &Arc<Socket>, told: Option<Tree>) -> bool {
             return true;
         }
     }
-    let fresh = || format!("{}~{}", hub.house.random.token("").expose(), hub.place());
+    let here = Place { at: hub.house.clock.now().seconds(), ..hub.place() };
+    let fresh = || format!("{}~{here}", hub.house.random.token("").expose());
     let pid = before.filter(|_| missed.is_some()).map_or_else(fresh, str::to_owned);
     let sid = hub.house.random.token("");
     say(socket, Packet::Connect(Some(json!({ "sid": sid.expose(), "pid": pid }))).write("/"));
+    // Nothing is told before the greeting.
+    if socket.bound().is_some() {
+        hub.join(socket);
+    }
     true
 }
 
@@ -147,7 +152,9 @@ async fn bind(hub: &Hub, socket: &Arc<Socket>, answer: &Answer) -> Result<()> {
     let token = told.get("accessToken").and_then(Value::as_str);
     let token = token.ok_or_else(|| Error::internal("a login without an access token"))?;
     let bound = gate::greet(&hub.house, presenting(socket, format!("Bearer {token}"))).await?;
-    hub.bind(socket, bound)
+    hub.bind(socket, bound)?;
+    hub.join(socket);
+    Ok(())
 }
 
 /// What a message inherits of the handshake, and no more.

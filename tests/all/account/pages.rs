@@ -231,6 +231,7 @@ async fn a_sign_up_is_verified_by_a_button_where_it_was_made(ground: Ground) {
     let browser = Browser::start().await;
 
     browser.open(&link).await;
+    browser.find("h1").await;
     let elsewhere = browser.get("source").await;
     browser.post("cookie", json!({ "cookie": { "name": "dw-sign-up", "value": cookie } })).await;
     browser.open(&link).await;

@@ -154,12 +154,15 @@ async fn a_place_of_another_past_is_answered_with_resync(ground: Ground) {
     let ours = greeted["pid"].as_str().unwrap();
     let (_, place) = ours.split_once("~0.").unwrap();
     let restored = format!("x~7.{place}");
+    // A month is what events are kept for.
+    let (place, at) = place.rsplit_once('.').unwrap();
+    let old = format!("x~0.{place}.{}", at.parse::<i64>().unwrap() - 30 * 86_400);
     for (pid, answered) in
-        [(restored.as_str(), true), ("x~0.-9.0", true), (ours, false), ("x~rubbish", false), ("", false)]
+        [(restored.as_str(), true), (old.as_str(), true), (ours, false), ("x~rubbish", false), ("", false)]
     {
         let mut back = Poller::shaken(&app).await;
         back.say(&format!("40{}", json!({ "token": admin.token, "pid": pid }))).await;
-        back.hear().await;
+        assert!(back.hear().await.starts_with("40"), "the greeting comes first");
 
         let within = Duration::from_millis(if answered { 10_000 } else { 400 });
         let mut heard = Vec::new();

@@ -26,7 +26,7 @@ const SMALL: [&str; 9] = [
 const COMMON: [&str; 4] = ["state", "kind", "purpose", "is_default"];
 
 /// What may read along a whole table: words that no other statement has, and why.
-const REVIEWED: [(&str, &str); 11] = [
+const REVIEWED: [(&str, &str); 12] = [
     (
         "FROM sessions WHERE ((sessions.revoked_at IS NULL) AND (sessions.idle_expires_at",
         "counted, ever less often",
@@ -42,6 +42,10 @@ const REVIEWED: [(&str, &str); 11] = [
     ("SELECT COUNT(*) FROM ((users INNER JOIN memberships", "counted, where it is asked for"),
     (
         "SELECT COUNT(*) FROM sessions WHERE ((sessions.tenant_id = $1) AND 1 = 1)",
+        "counted, where it is asked for",
+    ),
+    (
+        "SELECT COUNT(*) FROM invitations WHERE ((invitations.tenant_id = $1) AND 1 = 1)",
         "counted, where it is asked for",
     ),
     // All records of the tenant; of one that has a great part of all, all. An index of each would cost every login.
