@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::process::ExitCode;
 
+use futures_util::future::LocalBoxFuture;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
@@ -35,6 +36,13 @@ pub fn with<F: Future<Output = Result<ExitCode, Error>>>(
     given: &Given,
     work: impl FnOnce(Scope) -> F,
 ) -> Done {
+    carry_out(given, Box::new(move |scope| Box::pin(work(scope))))
+}
+
+/// Without the command's type: what starts and stops the components is in the program once.
+type Work<'w> = Box<dyn FnOnce(Scope) -> LocalBoxFuture<'w, Result<ExitCode, Error>> + 'w>;
+
+fn carry_out(given: &Given, work: Work<'_>) -> Done {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(async {
         let running = app::start(given).await.map_err(|error| error.to_string())?;

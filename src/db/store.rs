@@ -1,6 +1,6 @@
 //! The database handle: bounded access to connections, reads beside each other, writes that are durable when they answer.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use diesel::r2d2::{self, ManageConnection, R2D2Connection};
@@ -162,33 +162,35 @@ impl View {
     /// It may run again from its start when the connection that it was given proves dead, hence `FnMut`.
     pub async fn read<T: Send + 'static>(
         self,
-        mut run: impl FnMut(&mut DbConn) -> Result<T> + Send + 'static,
+        run: impl FnMut(&mut DbConn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.on_pool(move |conn| run(conn).map_err(Lost::of))
+        let (slot, mut run) = slotted(run);
+        self.on_pool(Box::new(move |conn| run(conn).map_err(Lost::of)))
             .instrument(debug_span!("db.read"))
             .await
-            .map_err(waited_in_vain)
+            .map_err(waited_in_vain)?;
+        taken(&slot)
     }
 
     /// One transaction. What it answers is on disk. It may run again from its start when it lost against another
     /// writer, hence `FnMut`: no hashing, no network, no effect outside the transaction.
     pub async fn write<T: Send + 'static>(
         self,
-        mut run: impl FnMut(&mut DbConn) -> Result<T> + Send + 'static,
+        run: impl FnMut(&mut DbConn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let writing = async {
-            match &self.db.writes {
-                Writes::OneThread(writer) => writer.write(run).await,
-                Writes::Pool => self.on_pool(move |conn| transaction(conn, &mut run)).await,
-            }
-        };
-        writing.instrument(debug_span!("db.write")).await.map_err(waited_in_vain)
+        let (slot, run) = slotted(run);
+        self.transact(run).instrument(debug_span!("db.write")).await.map_err(waited_in_vain)?;
+        taken(&slot)
     }
 
-    async fn on_pool<T: Send + 'static>(
-        self,
-        run: impl FnMut(&mut DbConn) -> Result<T, Lost> + Send + 'static,
-    ) -> Result<T> {
+    async fn transact(self, mut run: Run) -> Result<()> {
+        match &self.db.writes {
+            Writes::OneThread(writer) => writer.write(run).await,
+            Writes::Pool => self.on_pool(Box::new(move |conn| transaction(conn, &mut run))).await,
+        }
+    }
+
+    async fn on_pool(self, run: Attempt) -> Result<()> {
         let since = Instant::now();
         let waiting = self.db.permits.clone().acquire_owned();
         let Ok(Ok(permit)) = tokio::time::timeout(WAIT, waiting).await else {
@@ -206,20 +208,43 @@ impl View {
     }
 }
 
+/// Work without its type: what carries it to a connection is there once, not once for each query of the program.
+pub(super) type Run = Box<dyn FnMut(&mut DbConn) -> Result<()> + Send>;
+
+/// The same, and it says whether another connection is worth a try.
+type Attempt = Box<dyn FnMut(&mut DbConn) -> Result<(), Lost> + Send>;
+
+type Slot<T> = Arc<Mutex<Option<T>>>;
+
+/// The work, and where it leaves what it found; of several runs the last counts.
+fn slotted<T: Send + 'static>(
+    mut run: impl FnMut(&mut DbConn) -> Result<T> + Send + 'static,
+) -> (Slot<T>, Run) {
+    let slot = Slot::default();
+    let filled: Slot<T> = slot.clone();
+    let run = move |conn: &mut DbConn| {
+        let found = run(conn)?;
+        *filled.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        Ok(())
+    };
+    (slot, Box::new(run))
+}
+
+fn taken<T>(slot: &Slot<T>) -> Result<T> {
+    let found = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+    found.ok_or_else(|| Error::internal("work that ended well left nothing"))
+}
+
 /// After a restart of the database every connection in the pool is dead and does not know it. Each one that proves so
 /// is dropped and the next is asked, as long as nothing was done; where none can be had, the caller comes back later.
-fn on_living<T>(
-    pool: &r2d2::Pool<Manager>,
-    (since, reach): (Instant, Reach),
-    mut run: impl FnMut(&mut DbConn) -> Result<T, Lost>,
-) -> Result<T> {
+fn on_living(pool: &r2d2::Pool<Manager>, (since, reach): (Instant, Reach), mut run: Attempt) -> Result<()> {
     for _ in 0..=pool.max_size() {
         let mut conn = nearest(pool, reach)?;
         metrics::histogram!(WAIT_SECONDS).record(since.elapsed());
         // Apart from the wait for a connection.
         let ran = debug_span!("run").in_scope(|| conn.go(reach).and_then(|()| run(&mut conn.conn)));
         match ran {
-            Ok(value) => return Ok(value),
+            Ok(()) => return Ok(()),
             Err(Lost::Not(error)) => return Err(error),
             Err(Lost::Connection) => conn.dead = true,
         }
@@ -251,7 +276,7 @@ impl Lost {
     }
 }
 
-fn transaction<T>(conn: &mut DbConn, run: &mut impl FnMut(&mut DbConn) -> Result<T>) -> Result<T, Lost> {
+fn transaction(conn: &mut DbConn, run: &mut Run) -> Result<(), Lost> {
     let mut tries = 1;
     loop {
         match once(conn, run) {
@@ -264,10 +289,10 @@ fn transaction<T>(conn: &mut DbConn, run: &mut impl FnMut(&mut DbConn) -> Result
     }
 }
 
-fn once<T>(conn: &mut DbConn, run: &mut impl FnMut(&mut DbConn) -> Result<T>) -> Result<T, Lost> {
+fn once(conn: &mut DbConn, run: &mut Run) -> Result<(), Lost> {
     conn.begin_write().map_err(|error| Lost::of(error.into()))?;
     match run(conn) {
-        Ok(value) => {
+        Ok(()) => {
             if let Err(error) = conn.commit() {
                 conn.roll_back();
                 let error = Error::from(error);
@@ -275,7 +300,7 @@ fn once<T>(conn: &mut DbConn, run: &mut impl FnMut(&mut DbConn) -> Result<T>) ->
                 let is_lost = connection_died(&error);
                 return Err(Lost::Not(if is_lost { UNDECIDED.retry_after(1) } else { error }));
             }
-            Ok(value)
+            Ok(())
         }
         Err(error) => {
             conn.roll_back();

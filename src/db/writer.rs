@@ -15,7 +15,7 @@ use tokio::sync::{oneshot, watch};
 use tracing::Span;
 
 use super::conn::DbConn;
-use super::store::{WAIT, full, is_full};
+use super::store::{Run, WAIT, full, is_full};
 use crate::base::error::BUSY;
 use crate::base::{Error, Result};
 
@@ -29,21 +29,14 @@ const LOOK: Duration = Duration::from_millis(100);
 
 #[derive(Clone)]
 pub(super) struct Writer {
-    queue: mpsc::SyncSender<Box<dyn Task>>,
+    queue: mpsc::SyncSender<Write>,
     strangers: watch::Receiver<u64>,
 }
 
-trait Task: Send {
-    /// Runs inside its own savepoint; true when it wants to be kept.
-    fn run(&mut self, conn: &mut DbConn) -> bool;
-    /// After the commit, or with the reason why nothing of this was kept.
-    fn answer(self: Box<Self>, lost: Option<&Lost>);
-}
-
-struct Write<T, F> {
-    run: F,
-    result: Option<Result<T>>,
-    answer: oneshot::Sender<Result<T>>,
+struct Write {
+    run: Run,
+    result: Option<Result<()>>,
+    answer: oneshot::Sender<Result<()>>,
     taken: Taken,
     span: Span,
 }
@@ -92,14 +85,11 @@ impl Writer {
         self.strangers.clone()
     }
 
-    pub(super) async fn write<T: Send + 'static>(
-        &self,
-        run: impl FnMut(&mut DbConn) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
+    pub(super) async fn write(&self, run: Run) -> Result<()> {
         let (answer, mut answered) = oneshot::channel();
         let taken = Taken::default();
         let task = Write { run, result: None, answer, taken: taken.clone(), span: Span::current() };
-        self.queue.try_send(Box::new(task)).map_err(|_| BUSY.retry_after(1))?;
+        self.queue.try_send(task).map_err(|_| BUSY.retry_after(1))?;
         let answer = match tokio::time::timeout(WAIT, &mut answered).await {
             Ok(answer) => answer,
             Err(_) if taken.take() => return Err(BUSY.retry_after(1)),
@@ -140,7 +130,7 @@ impl Look {
 }
 
 /// None when nobody can write any more; nothing when nobody did for a while.
-fn gather(tasks: &mpsc::Receiver<Box<dyn Task>>) -> Option<Vec<Box<dyn Task>>> {
+fn gather(tasks: &mpsc::Receiver<Write>) -> Option<Vec<Write>> {
     let mut batch = match tasks.recv_timeout(LOOK) {
         Ok(task) => vec![task],
         Err(RecvTimeoutError::Timeout) => return Some(Vec::new()),
@@ -163,7 +153,7 @@ struct Desk {
 }
 
 impl Desk {
-    fn commit_together(&mut self, mut batch: Vec<Box<dyn Task>>) {
+    fn commit_together(&mut self, mut batch: Vec<Write>) {
         let lost = self.run_all(&mut batch).err();
         if let Some(Lost::Broken(why)) = &lost {
             tracing::error!(%why, writes = batch.len(), "a batch of writes was lost");
@@ -174,7 +164,7 @@ impl Desk {
         }
     }
 
-    fn run_all(&mut self, batch: &mut [Box<dyn Task>]) -> Result<(), Lost> {
+    fn run_all(&mut self, batch: &mut [Write]) -> Result<(), Lost> {
         let conn = &mut self.conn;
         conn.begin_write().map_err(|error| match error.to_string() {
             locked if locked.contains("database is locked") => Lost::Busy,
@@ -229,7 +219,8 @@ impl From<diesel::result::Error> for Kept {
     }
 }
 
-impl<T: Send, F: FnMut(&mut DbConn) -> Result<T> + Send> Task for Write<T, F> {
+impl Write {
+    /// Runs inside its own savepoint; true when it wants to be kept.
     fn run(&mut self, conn: &mut DbConn) -> bool {
         let _in_span = self.span.clone().entered();
         if !self.taken.take() {
@@ -244,8 +235,9 @@ impl<T: Send, F: FnMut(&mut DbConn) -> Result<T> + Send> Task for Write<T, F> {
         kept
     }
 
-    fn answer(self: Box<Self>, lost: Option<&Lost>) {
-        let Self { result, answer, span, .. } = *self;
+    /// After the commit, or with the reason why nothing of this was kept.
+    fn answer(self, lost: Option<&Lost>) {
+        let Self { result, answer, span, .. } = self;
         // Before the caller goes on: a request's record is whole when its answer is out.
         drop(span);
         let result = match (result, lost) {

@@ -13,6 +13,7 @@ use super::session::{Epochs, Live};
 use super::tenant::Tenant;
 use super::token::MISSING_TOKEN;
 use crate::base::{Error, JobId, Result, TenantId, Timestamp};
+use crate::components::clock::Clock;
 use crate::db::schema::{memberships, sessions, tenants, users};
 use crate::db::tx::{Actor, ActorKind, Cause, Effects, Tx};
 use crate::db::{Above, BothDsl, DbConn, Locked, Reach};
@@ -46,14 +47,13 @@ pub struct Around {
 pub type Proviso = Arc<dyn Fn(&mut Tx) -> Result<()> + Send + Sync>;
 
 impl Around {
-    fn write<T>(&self, tx: &mut Tx, run: &mut impl FnMut(&mut Tx) -> Result<T>) -> Result<T> {
+    fn write(&self, tx: &mut Tx, run: &mut dyn FnMut(&mut Tx) -> Result<()>) -> Result<()> {
         let (once, before, after) = (self.once.as_ref(), self.before.as_ref(), self.after.as_ref());
         once.map_or(Ok(()), |once| once.claim(tx))?;
         before.map_or(Ok(()), |before| before(tx))?;
-        let value = run(tx)?;
+        run(tx)?;
         after.map_or(Ok(()), |after| after(tx))?;
-        once.map_or(Ok(()), |once| once.keep(tx))?;
-        Ok(value)
+        once.map_or(Ok(()), |once| once.keep(tx))
     }
 }
 
@@ -241,15 +241,20 @@ impl Scope {
         reach: Reach,
         mut run: impl FnMut(&mut Tx) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (cause, seen, clock) = (self.cause(), Seen::of(self), self.house.clock.clone());
-        let around = self.around.clone();
-        let view = self.house.db.seeing(reach);
-        let written = view.write(move |conn| {
-            let now = clock.now();
-            seen.still_holds(conn, now)?;
-            let mut tx = Tx::new(conn, &cause, now);
-            let value = around.write(&mut tx, &mut run)?;
-            Ok((value, tx.effects))
+        let writing = Writing {
+            cause: self.cause(),
+            seen: Seen::of(self),
+            clock: self.house.clock.clone(),
+            around: self.around.clone(),
+        };
+        let written = self.house.db.seeing(reach).write(move |conn| {
+            let mut value = None;
+            let effects = writing.run(conn, &mut |tx| {
+                value = Some(run(tx)?);
+                Ok(())
+            })?;
+            let value = value.ok_or_else(|| Error::internal("a write that ended well left nothing"))?;
+            Ok((value, effects))
         });
         let (value, effects) = written.await?;
         self.follow(&effects);
@@ -278,6 +283,24 @@ impl Scope {
         if effects.happened {
             self.house.happened.notify_waiters();
         }
+    }
+}
+
+/// What every write is made with, whichever event it is of.
+struct Writing {
+    cause: Cause,
+    seen: Seen,
+    clock: Clock,
+    around: Around,
+}
+
+impl Writing {
+    fn run(&self, conn: &mut DbConn, run: &mut dyn FnMut(&mut Tx) -> Result<()>) -> Result<Effects> {
+        let now = self.clock.now();
+        self.seen.still_holds(conn, now)?;
+        let mut tx = Tx::new(conn, &self.cause, now);
+        self.around.write(&mut tx, run)?;
+        Ok(tx.effects)
     }
 }
 
