@@ -37,9 +37,10 @@ use crate::management::set_back::Timekeeper;
 use crate::permissions::catalogue::make_known;
 use crate::services::sockets::{self, Hub, Sockets};
 use crate::sessions::flush::Flush;
+use crate::triggers::outbox::Outbox;
 use books::{Books, Open};
 use offered::routes_of;
-pub use offered::{handlers, routes};
+pub use offered::{handlers, listeners, routes};
 
 use crate::development;
 
@@ -79,7 +80,7 @@ fn builder(given: &Given) -> Builder {
         .required(Timekeeper::default())
         .optional(metrics::Listener::at(given.config.server.metrics_listen));
     if given.config.roles.work {
-        builder = builder.required(Worker::new(handlers()));
+        builder = builder.required(Worker::new(handlers())).required(Outbox::to(listeners()));
     }
     if given.config.roles.serve {
         let routes: Vec<Arc<Route>> =

@@ -9,12 +9,14 @@
 //! | what the API says of itself | `openapi/`: the document and its page, from the routes of all rooms |
 //! | ways in | `auth/*`: strangers to each other, named by protocol |
 //! | the one way in | `authentication`: all of them by one service, as clients of Feathers know it |
+//! | what a tenant does of itself | `actions/`, above `triggers/`: what can happen, and who hears of it |
 //! | household, upper | `users/` |
 //! | household, lower | `sessions/`, `tenancy/`, `tokens/`, `jobs/`, … |
 //! | who is asking | `identity/`: a request becomes a `Scope` |
 //! | what events borrow, and what lives | `components/` |
 //! | ground | `http/`, then `db/`, then `base/` |
 
+pub mod actions;
 pub mod app;
 pub mod audit;
 pub mod auth;
@@ -36,4 +38,5 @@ pub mod services;
 pub mod sessions;
 pub mod tenancy;
 pub mod tokens;
+pub mod triggers;
 pub mod users;

@@ -2,9 +2,10 @@
 
 use crate::components::config::Config;
 use crate::identity::{Handler, Route};
+use crate::triggers::outbox::Listener;
 use crate::{
-    audit, auth, authentication, development, jobs, management, openapi, permissions, sessions, tenancy,
-    tokens, users,
+    actions, audit, auth, authentication, development, jobs, management, openapi, permissions, sessions,
+    tenancy, tokens, triggers, users,
 };
 
 /// Every room's routes: the one list that router, gate and API document are made from.
@@ -24,6 +25,8 @@ pub fn routes() -> Vec<Route> {
         authentication::controller::routes(),
         tokens::controller::routes(),
         audit::service::routes(),
+        triggers::controller::routes(),
+        actions::controller::routes(),
     ])
 }
 
@@ -40,7 +43,12 @@ pub fn routes_of(config: &Config, also: &[Route]) -> Vec<Route> {
     all
 }
 
+/// Every room that does something about what happened.
+pub fn listeners() -> Vec<Listener> {
+    vec![actions::listener()]
+}
+
 /// Every room's handlers of jobs. A name that stands in none is left alone by this process.
 pub fn handlers() -> Vec<Handler> {
-    [jobs::handlers(), management::handlers(), auth::account::jobs::handlers()].concat()
+    [jobs::handlers(), management::handlers(), auth::account::jobs::handlers(), actions::handlers()].concat()
 }

@@ -350,6 +350,52 @@ table! { cron_jobs (id) {
     updated_at -> Instant,
 } }
 
+table! { actions (id) {
+    id -> Uuid,
+    tenant_id -> Uuid,
+    name -> Text,
+    description -> Text,
+    listens -> Jsonb,
+    conditions -> Jsonb,
+    handler -> Text,
+    configuration -> Jsonb,
+    throws_on_success -> Jsonb,
+    throws_on_failure -> Jsonb,
+    priority -> Integer,
+    is_enabled -> Bool,
+    max_attempts -> Integer,
+    runs_as -> Nullable<Uuid>,
+    created_at -> Instant,
+    updated_at -> Instant,
+} }
+
+table! { action_runs (id) {
+    id -> Uuid,
+    tenant_id -> Uuid,
+    action_id -> Uuid,
+    action_name -> Text,
+    event_id -> Uuid,
+    trigger_name -> Text,
+    chain_id -> Uuid,
+    depth -> Integer,
+    envelope -> Jsonb,
+    state -> Text,
+    attempts -> Integer,
+    detail -> Jsonb,
+    last_error -> Nullable<Text>,
+    duration_ms -> Nullable<BigInt>,
+    created_at -> Instant,
+    updated_at -> Instant,
+    ended_at -> Nullable<Instant>,
+} }
+
+table! { outbox_places (name) {
+    name -> Text,
+    xact -> BigInt,
+    sequence -> BigInt,
+    updated_at -> Instant,
+} }
+
 table! { domain_events (sequence) {
     sequence -> BigInt,
     xact -> BigInt,
@@ -444,6 +490,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     jobs,
     job_pauses,
     cron_jobs,
+    actions,
+    action_runs,
+    outbox_places,
     domain_events,
     audit_records,
     feature_flags,

@@ -1,7 +1,11 @@
 //! A write transaction: its connection, who causes it, and what must be written with every change.
 
+use std::borrow::Cow;
+
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Bool, Text};
 use serde_json::Value;
 
 use super::conn::{BothDsl, DbConn};
@@ -134,13 +138,14 @@ impl Audit {
 /// A domain event: a trigger's name, whom it concerns, and what receivers may see of it.
 #[derive(Debug)]
 pub struct Happened {
-    pub trigger: &'static str,
+    pub trigger: Cow<'static, str>,
     pub subject: (&'static str, uuid::Uuid),
     pub data: Value,
 }
 
 impl Happened {
-    pub fn new<K>(trigger: &'static str, kind: &'static str, id: Id<K>) -> Self {
+    pub fn new<K>(trigger: impl Into<Cow<'static, str>>, kind: &'static str, id: Id<K>) -> Self {
+        let trigger = trigger.into();
         Self { trigger, subject: (kind, id.0), data: Value::Object(serde_json::Map::default()) }
     }
 
@@ -252,7 +257,7 @@ impl<'c> Tx<'c> {
                 (
                     e::id.eq(DomainEventId::new()),
                     e::tenant_id.eq(cause.tenant),
-                    e::trigger_name.eq(happened.trigger),
+                    e::trigger_name.eq(happened.trigger.as_ref()),
                 ),
                 (e::subject_kind.eq(happened.subject.0), e::subject_id.eq(any(happened.subject.1))),
                 (e::actor_kind.eq(cause.actor.kind), e::actor_id.eq(cause.actor.id.map(any))),
@@ -356,4 +361,23 @@ pub fn oldest_open(conn: &mut DbConn) -> QueryResult<i64> {
         }
         DbConn::Sqlite(_) => Ok(i64::MAX),
     }
+}
+
+/// Events that nothing can come before any more. On PostgreSQL a number may be drawn long before it is seen: what an open
+/// transaction might still come before waits for it.
+pub fn settled(conn: &DbConn) -> SqlLiteral<Bool> {
+    match conn {
+        DbConn::Sqlite(_) => sql("1 = 1"),
+        DbConn::Pg(_) => sql("xact < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"),
+    }
+}
+
+/// Whatever commits from now on comes behind it: an `xact` and a `sequence`.
+pub fn newest(conn: &mut DbConn) -> QueryResult<(i64, i64)> {
+    if let DbConn::Pg(_) = conn {
+        let before = sql::<BigInt>("pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1");
+        return Ok((diesel::select(before).get_result::<i64>(conn)?, i64::MAX));
+    }
+    let last = domain_events::table.select(domain_events::sequence).order(domain_events::sequence.desc());
+    Ok((0, last.first::<i64>(conn).optional()?.unwrap_or_default()))
 }

@@ -91,7 +91,9 @@ impl Incoming {
             accept_language: text(&header::ACCEPT_LANGUAGE)?,
             idempotency_key: text(&IDEMPOTENCY_KEY)?,
             content_type: text(&header::CONTENT_TYPE)?,
-            if_match: text(&header::IF_MATCH)?,
+            // An empty one names nothing, and so nothing is as the caller saw it.
+            if_match: text(&header::IF_MATCH)?
+                .or_else(|| request.headers().contains_key(header::IF_MATCH).then(String::new)),
             if_none_match: text(&header::IF_NONE_MATCH)?,
             sec_fetch_site: text(&SEC_FETCH_SITE)?,
             forwarded: PROXIED.iter().any(|name| request.headers().contains_key(name)),

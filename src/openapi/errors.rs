@@ -20,7 +20,8 @@ use crate::identity::route::Source;
 use crate::identity::token::{self, EXPIRED_TOKEN, INVALID_TOKEN, MISSING_TOKEN};
 use crate::identity::{Access, Method, Route, once, serve};
 use crate::{
-    auth, authentication, development, jobs, management, permissions, services, sessions, tokens, users,
+    actions, auth, authentication, development, jobs, management, permissions, services, sessions, tokens,
+    users,
 };
 
 /// Each file that declares refusals, below `src/`, with what it declares. A test reads the sources to compare.
@@ -43,6 +44,7 @@ pub fn declared() -> Vec<(&'static str, &'static [&'static Refusal])> {
         ("management/events/tenants.rs", management::events::tenants::ALL),
         ("permissions/events/mod.rs", permissions::events::ALL),
         ("users/events/mod.rs", users::events::ALL),
+        ("actions/events.rs", actions::events::ALL),
         ("auth/account/events/mod.rs", auth::account::events::ALL),
         ("auth/password/events/mod.rs", auth::password::events::ALL),
         ("authentication/events.rs", authentication::events::ALL),

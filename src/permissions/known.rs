@@ -7,6 +7,7 @@ pub const TOTP_MANAGE: &str = "auth:totp:manage";
 pub const OPENID_USER_CREATE: &str = "auth:keycloak:user:create";
 pub const INVITATION_MANAGE: &str = "auth:invitation:manage";
 pub const AUDIT_READ: &str = "tenant:audit:read";
+pub const ACTION_MANAGE: &str = "tenant:action:manage";
 
 /// What the mandatory role `admin` of every tenant holds.
 pub const OF_ADMIN: &[&str] = &[
@@ -17,6 +18,7 @@ pub const OF_ADMIN: &[&str] = &[
     OPENID_USER_CREATE,
     INVITATION_MANAGE,
     AUDIT_READ,
+    ACTION_MANAGE,
 ];
 
 pub use crate::base::identifier::ADMIN;

@@ -83,6 +83,11 @@ fn the_document_is_the_one_checked_in() {
 }
 
 #[test]
+fn the_page_of_triggers_is_the_catalogue() {
+    checked_in("docs/triggers.md", &doorward::triggers::catalogue::page());
+}
+
+#[test]
 fn the_list_of_errors_is_the_one_checked_in() {
     checked_in("docs/errors.md", &openapi::errors::page(&roof::routes()));
 }

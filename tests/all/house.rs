@@ -3,6 +3,7 @@
 mod floors;
 mod manners;
 mod source;
+mod triggers;
 
 use source::House;
 

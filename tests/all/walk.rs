@@ -20,9 +20,9 @@ fn script(page: &str) -> String {
 }
 
 /// A server in a folder of its own, as a newcomer starts it. Killed when the test ends, however it ends.
-struct Running {
+pub struct Running {
     server: Child,
-    port: u16,
+    pub port: u16,
     folder: tempfile::TempDir,
 }
 
@@ -34,7 +34,7 @@ impl Drop for Running {
 }
 
 impl Running {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let (folder, address) = (tempfile::tempdir().unwrap(), free());
         let mut server = Command::new(env!("CARGO_BIN_EXE_doorward"));
         server.current_dir(&folder).env_clear().env("PATH", path());
@@ -51,7 +51,7 @@ impl Running {
     }
 
     /// With the server's port for the one that the pages name, and `8080` for the port of somebody's own page.
-    fn walk(&self, page: &str, own_page: u16) -> String {
+    pub fn walk(&self, page: &str, own_page: u16) -> String {
         let here = |text: &str| {
             text.replace("localhost:3000", &format!("localhost:{}", self.port))
                 .replace("localhost:8080", &format!("localhost:{own_page}"))
@@ -59,6 +59,16 @@ impl Running {
         let mut shell = Command::new("sh");
         shell.args(["-c", &here(&script(page))]).current_dir(&self.folder).env("PATH", path());
         run(&mut shell)
+    }
+
+    /// An admin of the demo tenant, with the password of the pages.
+    pub fn settle(&self, email: &str) {
+        let accept = r#"LINK=$(doorward users invite --tenant demo "$0" --role admin)
+            curl -sS --fail-with-body "http://localhost:$1/api/v1/auth/invitation/accept" -H 'Doorward-Client: demo-app' \
+            --json "{\"token\":\"${LINK#*token=}\",\"password\":\"violet-kettle-orbit-47\"}""#;
+        let mut shell = Command::new("sh");
+        shell.args(["-euc", accept, email, &self.port.to_string()]);
+        run(shell.current_dir(&self.folder).env("PATH", path()));
     }
 }
 
@@ -134,6 +144,17 @@ fn roles_are_made_given_and_asked_for_as_the_guide_says() {
     let verdicts: Vec<&str> = said.lines().filter(|line| line.contains(r#""allowed":true"#)).collect();
     assert_eq!(verdicts.len(), 2, "{said}");
     assert!(verdicts[1].contains(r#""identifier":"guest""#) && verdicts[1].contains("grantedBy"), "{said}");
+}
+
+#[test]
+fn an_action_is_made_tried_and_seen_to_act_as_the_guide_says() {
+    let server = Running::start();
+
+    let said = server.walk("docs/actions.md", 8080);
+
+    assert!(said.contains(r#""holds":false"#), "{said}");
+    let last = said.lines().last().unwrap();
+    assert!(last.contains(r#""identifier":"visitor""#), "{said}");
 }
 
 #[test]

@@ -36,7 +36,6 @@ pub struct PasswordLogin {
 pub struct Candidate {
     pub user: User,
     pub home: Tenant,
-    pub membership_epoch: i64,
     pub login: Option<PasswordLogin>,
     pub totp: bool,
 }
@@ -52,13 +51,12 @@ macro_rules! members {
             .select((
                 columns::<User>(),
                 columns::<Tenant>(),
-                memberships::epoch,
                 columns::<Option<PasswordLogin>>(),
                 totp_settings::verified_at.nullable(),
             ))
     };
 }
-type Row = (User, Tenant, i64, Option<PasswordLogin>, Option<Timestamp>);
+type Row = (User, Tenant, Option<PasswordLogin>, Option<Timestamp>);
 
 impl Candidate {
     /// Whom an address means in a tenant. One statement, whether there is anybody or not (ENUM-2).
@@ -81,8 +79,8 @@ impl Candidate {
     }
 
     fn of(row: Option<Row>) -> Option<Self> {
-        let (user, home, membership_epoch, login, totp) = row?;
-        Some(Self { user, home, membership_epoch, login, totp: totp.is_some() })
+        let (user, home, login, totp) = row?;
+        Some(Self { user, home, login, totp: totp.is_some() })
     }
 
     /// A password counts at its home, and where home and tenant list each other.
@@ -106,12 +104,11 @@ impl Candidate {
     }
 
     /// Nothing that a decision was taken from has moved. The hash may have, when another login brought it up to date: the
-    /// password is the same.
+    /// password is the same. Roles may have: a session asks for them itself.
     pub fn still_is(&self, seen: &Self) -> bool {
         self.user.id == seen.user.id
             && self.user.epoch == seen.user.epoch
             && self.user.is_active()
-            && self.membership_epoch == seen.membership_epoch
             && self.password_since() == seen.password_since()
     }
 

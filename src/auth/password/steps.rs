@@ -69,7 +69,7 @@ impl Entry {
         })
     }
 
-    /// Locks the person and reads everything once more: who was switched off, demoted or given a new password while
+    /// Locks the person and reads everything once more: who was switched off, put out of the tenant or given a new password while
     /// we were hashing finds None here.
     pub fn hold(&self, tx: &mut Tx) -> Result<Option<Candidate>> {
         let user = self.seen.user.id;

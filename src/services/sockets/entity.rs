@@ -3,13 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool};
 
 use crate::base::{RecordId, Result, TenantId, Timestamp};
 use crate::db::DbConn;
 use crate::db::schema::{domain_events, installation};
+use crate::db::tx::{self, settled};
 
 /// A point in the order of all events, which clients keep without knowing what it says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,16 +51,8 @@ pub struct Event {
 /// Whatever commits from now on comes behind it.
 pub fn newest(conn: &mut DbConn) -> Result<Place> {
     let epoch = installation::table.select(installation::restore_epoch).first::<i64>(conn)?;
-    let xact = match conn {
-        DbConn::Sqlite(_) => 0,
-        DbConn::Pg(_) => {
-            diesel::select(sql::<BigInt>("pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1"))
-                .get_result::<i64>(conn)?
-        }
-    };
-    let last = domain_events::table.select(domain_events::sequence).order(domain_events::sequence.desc());
-    let last = last.first::<i64>(conn).optional()?.unwrap_or_default();
-    Ok(Place { epoch, xact, sequence: if xact == 0 { last } else { i64::MAX }, at: 0 })
+    let (xact, sequence) = tx::newest(conn)?;
+    Ok(Place { epoch, xact, sequence, at: 0 })
 }
 
 /// The next in the order of commits. On PostgreSQL a number may be drawn long before it is seen: what an open
@@ -85,13 +76,6 @@ pub fn behind(conn: &mut DbConn, place: Place, at_most: i64) -> Result<Vec<Event
             e::created_at,
         ));
     Ok(found.load(conn)?)
-}
-
-fn settled(conn: &DbConn) -> diesel::expression::SqlLiteral<Bool> {
-    match conn {
-        DbConn::Sqlite(_) => sql("1 = 1"),
-        DbConn::Pg(_) => sql("xact < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"),
-    }
 }
 
 /// What a tenant has between two places.

@@ -22,5 +22,6 @@ crate::refusals! {
     UNKNOWN_SERVICE = 404 "services.socket.unknownService" "There is no service of this name.";
     UNKNOWN_METHOD = 405 "services.socket.unknownMethod" "This service has no such method.";
     MALFORMED = 400 "services.socket.malformed" "This is no call: send the method, the service, and what it takes.";
+    BAD_GREETING = 400 "services.socket.greeting" "A greeting is an object; `client`, `token`, `pid` and `offset` are text where they stand in it.";
     SOCKETS_TAKEN = 429 "services.socket.tooMany" "This session has as many sockets as it may have. Close one.";
 }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::BAD_GREETING;
 use super::engine;
 use super::entity::Place;
 use super::hub::Hub;
 use super::offers::Asked;
 use super::packet::{self, Packet};
 use super::socket::Socket;
+use crate::base::error::UNPARSABLE;
 use crate::base::{Error, RequestId, Result};
 use crate::components::limits;
 use crate::http::answer::Content;
@@ -27,7 +29,8 @@ pub async fn take(hub: &Hub, socket: &Arc<Socket>, packet: engine::Packet) -> bo
         engine::Packet::Pong(_) => return may_go_on(hub, socket),
         _ => return false,
     };
-    let parse = |json: &str| strict::tree(json.as_bytes()).ok();
+    // A call whose JSON cannot be read is told so: the other calls of its socket are none of its business.
+    let parse = |json: &str| Some(strict::tree(json.as_bytes()).map_err(|_| UNPARSABLE.error()));
     let Some(packet::Incoming { namespace, packet }) = packet::read(&text, parse) else { return false };
     match packet {
         Packet::Connect(_) if namespace != "/" => {
@@ -36,10 +39,18 @@ pub async fn take(hub: &Hub, socket: &Arc<Socket>, packet: engine::Packet) -> bo
             may_go_on(hub, socket)
         }
         _ if namespace != "/" => may_go_on(hub, socket),
-        Packet::Connect(told) => may_go_on(hub, socket) && greet(hub, socket, told).await,
-        Packet::Event(number, event) if socket.is_connected() => {
+        Packet::Connect(Some(Err(_))) => false,
+        Packet::Connect(told) => {
+            may_go_on(hub, socket) && greet(hub, socket, told.and_then(Result::ok)).await
+        }
+        Packet::Event(number, Ok(event)) if socket.is_connected() => {
             begin(hub, socket, number, event).await;
             true
+        }
+        Packet::Event(Some(number), Err(error)) if socket.is_connected() => {
+            let body = problem::body(&error, RequestId::new());
+            say(socket, Packet::Ack(number, json!([body])).write("/"));
+            may_go_on(hub, socket)
         }
         Packet::Ack(..) => may_go_on(hub, socket),
         Packet::Event(..) | Packet::Disconnect | Packet::Refused(_) => false,
@@ -57,9 +68,12 @@ fn say(socket: &Socket, text: String) {
 
 /// The client's first word: perhaps which client it is, perhaps a token, perhaps what it heard last.
 async fn greet(hub: &Hub, socket: &Arc<Socket>, told: Option<Tree>) -> bool {
-    let members = match told {
-        Some(Tree::Branch(members)) => members,
-        _ => Vec::new(),
+    let members = match told.map_or(Ok(Vec::new()), words) {
+        Ok(members) => members,
+        Err(error) => {
+            refuse(socket, &error);
+            return true;
+        }
     };
     let word = |name: &str| {
         members.iter().find_map(|(known, value)| match value {
@@ -82,10 +96,7 @@ async fn greet(hub: &Hub, socket: &Arc<Socket>, told: Option<Tree>) -> bool {
     if let Some(authorization) = token.or_else(|| socket.shook.authorization.clone()) {
         let bound = gate::greet(&hub.house, presenting(socket, authorization)).await;
         if let Err(error) = bound.and_then(|bound| hub.bind(socket, bound)) {
-            let body = problem::body(&error, RequestId::new());
-            let refused = json!({ "message": body.get("message"), "data": body });
-            socket.refuse();
-            say(socket, Packet::Refused(refused).write("/"));
+            refuse(socket, &error);
             return true;
         }
     }
@@ -99,6 +110,24 @@ async fn greet(hub: &Hub, socket: &Arc<Socket>, told: Option<Tree>) -> bool {
         hub.join(socket);
     }
     true
+}
+
+/// What a greeting says that means anything to us is text: a token that is something else is no token, and whoever sent it
+/// would take the socket for logged in.
+fn words(told: Tree) -> Result<Vec<(String, Tree)>> {
+    let Tree::Branch(members) = told else { return Err(BAD_GREETING.error()) };
+    let is_word = |(name, value): &(String, Tree)| {
+        !matches!(name.as_str(), "token" | "accessToken" | "client" | "pid" | "offset")
+            || matches!(value, Tree::Text(_) | Tree::Null)
+    };
+    if members.iter().all(is_word) { Ok(members) } else { Err(BAD_GREETING.error()) }
+}
+
+fn refuse(socket: &Socket, error: &Error) {
+    let body = problem::body(error, RequestId::new());
+    let refused = json!({ "message": body.get("message"), "data": body });
+    socket.refuse();
+    say(socket, Packet::Refused(refused).write("/"));
 }
 
 /// As many at a time as a socket may have; the next waits, and so does whatever the client sends behind it.

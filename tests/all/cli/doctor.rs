@@ -66,7 +66,8 @@ async fn verify_names_each_fault_with_its_table_and_row(ground: Ground) {
         "[[tenants]]\nname = 'a'\ndisplay_name = 'A'\npublic_url = { test = 'http://a.localhost' }\n\
         [[tenants.clients]]\npublic_id = 'a'\nname = 'a'\nkind = 'browser'\ndefault = true\n",
     );
-    installation.run(&["tenants", "apply", "--yes"]);
+    let applied = installation.run(&["tenants", "apply", "--yes"]);
+    assert_eq!(applied.code, 0, "{applied:?}");
     use doorward::db::schema::{clients, roles};
     diesel::update(clients::table).set(clients::is_default.eq(false)).execute(&mut ground.connect()).unwrap();
     diesel::update(roles::table).set(roles::is_mandatory.eq(false)).execute(&mut ground.connect()).unwrap();
@@ -75,10 +76,10 @@ async fn verify_names_each_fault_with_its_table_and_row(ground: Ground) {
     let json = installation.run(&["verify", "--json"]);
 
     assert_eq!((sound.code, sound.out.as_str()), (0, "the database is sound\n"), "{sound:?}");
-    assert_eq!(verified.code, 5);
+    assert_eq!(verified.code, 5, "{verified:?}");
     assert!(verified.out.starts_with("TABLE    ID "), "{}", verified.out);
     assert!(verified.out.contains("  has not exactly one default client\n"), "{}", verified.out);
     assert!(verified.out.contains("  has no mandatory role admin\n"), "{}", verified.out);
-    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
-    assert_eq!(json[0]["table"], "tenants");
+    let found: serde_json::Value = serde_json::from_str(&json.out).unwrap_or_else(|_| panic!("{json:?}"));
+    assert_eq!(found[0]["table"], "tenants");
 }

@@ -8,6 +8,7 @@ use doorward::base::{RecordId, SessionId, UserId};
 use doorward::db::schema::{invitations, roles, sessions, user_roles, users};
 use doorward::identity::route::Source;
 use doorward::identity::{Method, Route, serve};
+use reqwest::Method as Verb;
 use serde_json::{Value, json};
 
 use super::kit::Desk;
@@ -30,6 +31,9 @@ struct Things {
     role: String,
     session: String,
     invitation: String,
+    action: String,
+    /// Of that action.
+    run: Value,
 }
 
 impl Things {
@@ -37,6 +41,10 @@ impl Things {
         let other = Desk::plain(desk.app, desk.door, &format!("{name}@{}.example", desk.door.client)).await;
         let body = json!({ "email": format!("{name}@new.example"), "roles": [] });
         let invited = desk.app.post_as(desk.door, &desk.token, "/api/v1/auth/invitation", body).await;
+        let action = json!({ "name": name, "listens": ["x.heard"], "handler": "endSessions" });
+        let action = desk.makes(action).await;
+        desk.send(&format!("/actions/{action}/run"), json!({})).await;
+        let run = desk.runs(&action).await.remove(0);
         desk.app.session(desk.door, desk.user).await;
         let newest = sessions::table.filter(sessions::user_id.eq(desk.user)).order(sessions::id.desc());
         let newest: SessionId = newest.select(sessions::id).first(&mut desk.app.ground.connect()).unwrap();
@@ -46,6 +54,8 @@ impl Things {
             role: desk.create(name).await,
             session: newest.to_string(),
             invitation: invited.json["invitation"]["id"].as_str().unwrap().to_owned(),
+            action,
+            run,
         }
     }
 
@@ -55,6 +65,11 @@ impl Things {
             "id" if of_service == "users" => Some(self.user.to_string()),
             "id" if of_service == "sessions" => Some(self.session.clone()),
             "id" if of_service == "invitations" => Some(self.invitation.clone()),
+            "id" if of_service == "actions" => Some(self.action.clone()),
+            "id" if of_service == "action-runs" => self.run["id"].as_str().map(str::to_owned),
+            "event" | "chain" => self.run[place].as_str().map(str::to_owned),
+            "action" => Some(self.action.clone()),
+            "runsAs" => Some(self.role.clone()),
             "userId" | "invitedBy" => Some(self.admin.to_string()),
             "id" if of_service == "roles" => Some(self.role.clone()),
             "user" => Some(self.user.to_string()),
@@ -95,6 +110,7 @@ async fn ten_3_an_id_of_another_tenant_is_as_good_as_none_wherever_one_is_taken(
                 };
                 cells.push(cell);
                 ours.delete(&things.role).await;
+                ours.ask(Verb::DELETE, &format!("/actions/{}", things.action), None).await;
             }
             found.insert(format!("{} {} {place}", route.method.word(), route.path), cells);
         }
@@ -134,6 +150,13 @@ async fn answered(
         ("permissions", json!(["auth:user:list"])),
         ("permission", json!("auth:user:list")),
         ("name", json!("Grace")),
+        ("listens", json!(["x.heard"])),
+        ("handler", json!("endSessions")),
+        ("configuration", json!({})),
+        ("conditions", json!(null)),
+        ("throwsOnSuccess", json!([])),
+        ("throwsOnFailure", json!([])),
+        ("trigger", json!("x.heard")),
     ] {
         // What a list is searched by would hide the row.
         let is_searched = route.source == Source::Call && route.method == Method::Get;

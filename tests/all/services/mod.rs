@@ -1,5 +1,6 @@
 //! The uniform services, asked by a client of Feathers that knows nothing of us, and by hand.
 
+mod browsers;
 mod feathers;
 mod lists;
 mod live;

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use reqwest::header::ORIGIN;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::people::town;
 use super::poller::{Poller, SHAKE};
@@ -20,6 +20,8 @@ on_both!(
     a_handshake_that_is_none_is_refused_as_engine_io_does,
     ws_2_what_is_no_packet_ends_the_socket,
     ws_2_a_packet_has_a_size,
+    a_call_that_cannot_be_read_is_answered_and_ends_nothing,
+    ws_1_a_greeting_with_a_token_that_is_none_is_refused,
     ws_2_one_network_opens_so_many_sockets_that_nobody_logs_in_on,
 );
 
@@ -94,6 +96,43 @@ async fn ws_2_what_is_no_packet_ends_the_socket(ground: Ground) {
         socket.say(said).await;
 
         assert_eq!(socket.hear().await, "", "{}", &said[..said.len().min(20)]);
+    }
+}
+
+async fn a_call_that_cannot_be_read_is_answered_and_ends_nothing(ground: Ground) {
+    let app = town(ground).await;
+    let door = app.native("a").await;
+    let ada = Desk::admin(&app, &door, "ada@example.com").await;
+    let mut socket = Poller::bound(&app, &ada.token).await;
+
+    for wrong in [
+        r#"421["find","users",{"name":"\u0000"}]"#,
+        r#"421["find","users",{"name":1,"name":2}]"#,
+        "421[\"find\"",
+    ] {
+        socket.say(wrong).await;
+
+        let answer = socket.hear().await;
+        assert!(
+            answer.starts_with("431[{") && answer.contains("error.server.unsupportedBodyFormat"),
+            "{answer}"
+        );
+    }
+    assert_eq!(socket.call(json!(["get", "users", ada.user.to_string(), {}])).await["id"], json!(ada.user));
+}
+
+async fn ws_1_a_greeting_with_a_token_that_is_none_is_refused(ground: Ground) {
+    let app = town(ground).await;
+    for greeting in [r#"40{"token":[]}"#, r#"40{"token":1}"#, r#"40{"client":{}}"#, "40[1]", "40\"x\""] {
+        let mut socket = Poller::shaken(&app).await;
+
+        socket.say(greeting).await;
+
+        let answer = socket.hear().await;
+        assert!(
+            answer.starts_with("44{") && answer.contains("services.socket.greeting"),
+            "{greeting}: {answer}"
+        );
     }
 }
 

@@ -276,6 +276,11 @@ async fn race_4_a_record_that_changed_is_not_overwritten(ground: Ground) {
     let third = changed(&ada, (&at, first.headers["etag"].to_str().unwrap()), json!({ "name": "Rob" })).await;
     let any = changed(&ada, (&at, "*"), json!({ "name": "Robin" })).await;
     assert_eq!([first, second, third, any].map(|reply| reply.status.as_u16()), [200, 412, 200, 200]);
+    // Somebody whose tag was lost on the way has not seen it.
+    assert_eq!(changed(&ada, (&at, ""), json!({ "name": "Lost" })).await.status, 412);
+    let unless = app.request(&door, Method::PATCH, &format!("/api/v1{at}")).bearer_auth(&ada.token);
+    let unless = unless.header("if-none-match", "*").json(&json!({ "name": "Nobody" }));
+    assert_eq!(Reply::of(unless).await.status, 412);
 
     let role = ask(&ada, Method::POST, "/roles", Some(json!({ "identifier": "x" }))).await;
     let at = format!("/api/v1/roles/{}", role.says("id"));

@@ -19,6 +19,7 @@ use crate::account::{NEW, token};
 use crate::ground::app::{App, Door, Reply, SECRET, config};
 use crate::ground::people::{Holder, PASSWORD};
 use crate::ground::smtp::Smtp;
+use crate::ground::work::until;
 
 /// So often that each connection has made its plans.
 const TIMES: usize = 60;
@@ -213,6 +214,7 @@ impl<'t> Visitor<'t> {
             assert_eq!(app.post_as(door, by, &path, json!({ "active": active })).await.status, 200);
         }
         self.auditors(home).await;
+        self.reactions(home).await;
         self.services(home).await;
         self.invite(home).await;
     }
@@ -230,7 +232,8 @@ impl<'t> Visitor<'t> {
             assert_eq!(Reply::of(invited).await.status, 201);
         }
         let user = home.person.user;
-        for service in ["users", "sessions", "roles", "permissions", "invitations"] {
+        for service in ["users", "sessions", "roles", "permissions", "invitations", "actions", "action-runs"]
+        {
             let first = app.get_as(door, by, &format!("/api/v1/{service}?$limit=1")).await;
             let (id, next) = (first.json["data"][0]["id"].as_str().unwrap(), first.says("next"));
             for rest in [format!("?$limit=1&$after={next}"), format!("/{id}"), format!("/{id}?id={id}")] {
@@ -249,6 +252,43 @@ impl<'t> Visitor<'t> {
         let session = format!("/api/v1/sessions/{}", found.json["data"][0]["id"].as_str().unwrap());
         assert_eq!(Reply::of(app.request(door, Method::DELETE, &session).bearer_auth(by)).await.status, 200);
         assert_eq!(app.get_as(door, &ended.access, "/api/v1/auth/me").await.status, 401);
+    }
+
+    /// Two actions, of which one hears the other, and what they do when somebody is renamed.
+    async fn reactions(&self, home: &Home) {
+        let (app, door, by) = (&self.app, &home.door, &home.admin.access);
+        let at = "/api/v1/actions";
+        let mut made = Vec::new();
+        for (hears, throws) in [("doorward.user.post.patch", "x.heard"), ("x.heard", "x.told")] {
+            let action = json!({ "name": format!("{hears} {}", home.tag), "listens": [hears], "handler": "throw",
+                "configuration": { "trigger": throws } });
+            let reply = app.post_as(door, by, at, action).await;
+            assert_eq!(reply.status, 201, "{}", reply.text);
+            made.push(reply.says("id").to_owned());
+        }
+        let one = format!("{at}/{}", made[1]);
+        let change = app.request(door, Method::PATCH, &one).bearer_auth(by);
+        assert_eq!(Reply::of(change.json(&json!({ "description": "Heard." }))).await.status, 200);
+        app.post_as(
+            door,
+            by,
+            &format!("{one}/try"),
+            json!({ "trigger": "x.heard", "user": home.person.user }),
+        )
+        .await;
+        app.post_as(door, by, &format!("{one}/run"), json!({ "user": home.person.user })).await;
+        let person = format!("/api/v1/users/{}", home.person.user);
+        let renamed = app.request(door, Method::PATCH, &person).bearer_auth(by);
+        assert_eq!(Reply::of(renamed.json(&json!({ "name": home.tag }))).await.status, 200);
+        until("the chain has run", async || {
+            let path = format!("/api/v1/action-runs?action={}&state=done", made[1]);
+            app.get_as(door, by, &path).await.json["data"].as_array().unwrap().len() == 2
+        })
+        .await;
+        let third = json!({ "name": format!("third {}", home.tag), "listens": ["x.third"], "handler": "endSessions" });
+        let third = app.post_as(door, by, at, third).await;
+        let gone = app.request(door, Method::DELETE, &format!("{at}/{}", third.says("id"))).bearer_auth(by);
+        assert_eq!(Reply::of(gone).await.status, 200);
     }
 
     async fn auditors(&self, home: &Home) {

@@ -39,6 +39,28 @@ impl Tour<'_> {
         assert_eq!(self.ask(removed.bearer_auth(&admin.access)).await.status, 200);
     }
 
+    /// One is made, changed, tried, run, looked at and taken away.
+    pub(super) async fn actions(&mut self, admin: &Holder) {
+        let (at, by, native) = ("/api/v1/actions", admin.access.clone(), self.native.clone());
+        for path in ["/api/v1/triggers", "/api/v1/action-handlers", at] {
+            assert_eq!(self.get_as(&by, path).await.status, 200, "{path}");
+        }
+        let action =
+            json!({ "name": "Nova", "listens": ["doorward.user.post.patch"], "handler": "endSessions" });
+        let made = self.done(&by, at, action).await;
+        let one = format!("{at}/{}", made.says("id"));
+        self.get_as(&by, &one).await;
+        let changed = self.request(&native, Method::PATCH, &one).bearer_auth(&by);
+        assert_eq!(self.ask(changed.json(&json!({ "description": "Nova" }))).await.status, 200);
+        self.done(&by, &format!("{one}/try"), json!({ "trigger": "doorward.user.post.patch" })).await;
+        let begun = self.done(&by, &format!("{one}/run"), json!({})).await;
+        for path in ["/api/v1/action-runs", &format!("/api/v1/action-runs/{}", begun.says("run"))] {
+            assert_eq!(self.get_as(&by, path).await.status, 200, "{path}");
+        }
+        let removed = self.request(&native, Method::DELETE, &one).bearer_auth(&by);
+        assert_eq!(self.ask(removed).await.status, 200);
+    }
+
     pub(super) async fn people(&mut self, admin: &Holder) {
         let person = self.app.person(&self.native, &self.address("zoe")).await;
         let mine = self.app.session(&self.native, person).await;

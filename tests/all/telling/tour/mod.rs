@@ -51,6 +51,7 @@ impl<'a> Tour<'a> {
         let admin = self.admin().await;
         self.invitations(&admin).await;
         self.people(&admin).await;
+        self.actions(&admin).await;
         self.sessions().await;
         self.rubbish(&admin).await;
     }

@@ -1,0 +1,105 @@
+//! What handlers do, inside a run's one transaction and with the rights that the action's role has at that moment (JOB-2).
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::events::{NOBODY, NOT_ALLOWED, UNKNOWN_ROLE};
+use super::handlers::Doing;
+use crate::base::{Result, RoleId, TenantId, UserId};
+use crate::db::tx::{Happened, Tx};
+use crate::identity::{House, User};
+use crate::permissions::entity::{self, Role};
+use crate::permissions::events::LAST_ADMIN;
+use crate::permissions::known::{self, PERMISSION_MANAGE, USER_MANAGE};
+use crate::permissions::steps::{self, RIGHTS, held, is_last, may_grant};
+use crate::{sessions, users};
+
+/// In whose name, and about whom.
+pub struct About<'a> {
+    pub house: &'a House,
+    pub tenant: TenantId,
+    pub runs_as: Option<RoleId>,
+    pub person: Option<UserId>,
+}
+
+/// Does it, and says what came of it. Doing it to somebody to whom it is done already is no failure.
+pub fn act(tx: &mut Tx, doing: &Doing, about: &About<'_>) -> Result<Value> {
+    if let Doing::Throw(trigger, data) = doing {
+        throw(tx, trigger, data, about.person)?;
+        return Ok(json!({ "thrown": trigger }));
+    }
+    // Whoever decides by rights queues with those who change them.
+    tx.lock(RIGHTS, about.tenant)?;
+    let user = about.person.ok_or_else(|| NOBODY.error())?;
+    let person = User::member(tx.conn, about.tenant, user)?.filter(|person| person.deleted_at.is_none());
+    let person = person.ok_or_else(|| NOBODY.error())?;
+    let rights = rights(tx, about)?;
+    match doing {
+        Doing::AssignRole(identifier) => {
+            let role = grantable(tx, &rights, (about.tenant, user), identifier)?;
+            Ok(json!({ "given": steps::give(tx, &role, user)? }))
+        }
+        Doing::TakeRole(identifier) => {
+            let role = grantable(tx, &rights, (about.tenant, user), identifier)?;
+            if role.identifier == known::ADMIN && is_last(tx, &role, user)? {
+                return Err(LAST_ADMIN.error());
+            }
+            Ok(json!({ "taken": steps::take(tx, &role, user)? }))
+        }
+        Doing::EndSessions => {
+            may_act_on(tx, &rights, (about.tenant, user), USER_MANAGE)?;
+            Ok(json!({ "ended": sessions::steps::end_all(tx, user, Some(about.tenant), None, "action")? }))
+        }
+        Doing::DisableUser => {
+            may_act_on(tx, &rights, (about.tenant, user), USER_MANAGE)?;
+            if person.tenant_id != about.tenant {
+                return Err(users::events::NOT_AT_HOME.error());
+            }
+            let locked = User::lock(tx.conn, user)?.ok_or_else(|| NOBODY.error())?;
+            users::steps::disable(tx, about.house, &locked)?;
+            Ok(json!({ "disabled": person.is_active() }))
+        }
+        Doing::Throw(..) => Ok(Value::Null),
+    }
+}
+
+/// A trigger of the tenant's own, about the same person.
+pub fn throw(tx: &mut Tx, trigger: &str, data: &Value, person: Option<UserId>) -> Result<()> {
+    let happened = match (person, tx.tenant()) {
+        (Some(user), _) => Happened::new(trigger.to_owned(), "user", user),
+        (None, Some(tenant)) => Happened::new(trigger.to_owned(), "tenant", tenant),
+        (None, None) => return Ok(()),
+    };
+    tx.throw(happened.with(data.clone()))
+}
+
+/// Of a role that was deleted, and of none, nothing.
+fn rights(tx: &mut Tx, about: &About<'_>) -> Result<BTreeSet<String>> {
+    let Some(id) = about.runs_as else { return Ok(BTreeSet::new()) };
+    let role = Role::find(tx.conn, about.tenant, id)?;
+    let ids: Vec<RoleId> = role.iter().map(|role| role.id).collect();
+    Ok(entity::held_by(tx.conn, &ids)?.into_iter().collect())
+}
+
+/// An action does nothing that somebody with its role could not do themselves (PRIV-1, PRIV-2).
+fn may_act_on(
+    tx: &mut Tx,
+    rights: &BTreeSet<String>,
+    (tenant, user): (TenantId, UserId),
+    needs: &str,
+) -> Result<()> {
+    let theirs = held(tx, tenant, user)?;
+    if rights.contains(needs) && theirs.is_subset(rights) { Ok(()) } else { Err(NOT_ALLOWED.error()) }
+}
+
+fn grantable(
+    tx: &mut Tx,
+    rights: &BTreeSet<String>,
+    (tenant, user): (TenantId, UserId),
+    identifier: &str,
+) -> Result<Role> {
+    may_act_on(tx, rights, (tenant, user), PERMISSION_MANAGE)?;
+    let role = Role::named(tx.conn, tenant, identifier)?.ok_or_else(|| UNKNOWN_ROLE.error())?;
+    if may_grant(tx, rights, std::slice::from_ref(&role))? { Ok(role) } else { Err(NOT_ALLOWED.error()) }
+}

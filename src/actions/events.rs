@@ -1,0 +1,234 @@
+//! What happens to actions: they are made, changed, taken away, tried and run.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+use tracing::instrument;
+
+use super::acting::{About, act};
+use super::answers::{Begun, Tried, WouldDo};
+use super::changes::{ActionChange, NewAction, checked};
+use super::conditions;
+use super::entity::{Action, Run, RunState};
+use super::running;
+use crate::base::{ActionId, ActionRunId, DomainEventId, Error, JobId, Result, TenantId, UserId};
+use crate::db::Json;
+use crate::db::tx::{Audit, Happened, Tx, Work};
+use crate::identity::{Live, Scope};
+use crate::permissions::entity::Role;
+use crate::permissions::known::{ACTION_MANAGE, USER_LIST};
+use crate::permissions::steps::{RIGHTS, held, may_grant};
+use crate::triggers::catalogue;
+use crate::triggers::envelope::{completed, person};
+
+crate::refusals! {
+    UNKNOWN_ACTION = 404 "actions.unknown" "This tenant has no such action.";
+    DUPLICATE_NAME = 409 "actions.duplicateName" "This tenant has an action of this name.";
+    TOO_MANY_ACTIONS = 409 "actions.tooMany" "A tenant has at most 100 actions. Remove one that nobody needs.";
+    MAY_NOT_RUN_AS = 403 "actions.mayNotRunAs" "The role that this action runs as holds permissions that you do not.";
+    UNKNOWN_ROLE = 422 "actions.unknownRole" "This tenant has no such role.";
+    /// In a run, not in an answer.
+    NOT_ALLOWED = 403 "actions.run.notAllowed" "The role that the action runs as (`runsAs`) may not do this, or not to this person.";
+    NOBODY = 409 "actions.run.nobody" "What happened concerns no member of this tenant.";
+    BROKEN_RULE = 422 "actions.run.brokenRule" "The conditions cannot be asked of what happened.";
+    BROKEN_CONFIGURATION = 422 "actions.run.brokenConfiguration" "The configuration is not what the handler takes.";
+}
+
+const MOST: i64 = 100;
+/// What a run by hand is told of, in the place of a trigger.
+const BY_HAND: &str = "x.byHand";
+
+/// A tenant's own reaction.
+///
+/// Refuses with `actions.duplicateName`, `.tooMany`, `.mayNotRunAs` and `.unknownRole`.
+#[instrument(name = "actions.create", skip_all)]
+pub async fn create(scope: &Scope, new: NewAction) -> Result<ActionId> {
+    let by = scope.live()?.clone();
+    let action = new.of(by.tenant, scope.now());
+    checked(&action)?;
+    let write = scope.write(move |tx| {
+        let action = Action { created_at: tx.now, updated_at: tx.now, ..action.clone() };
+        may_run_as(tx, &by, &[&action])?;
+        if Action::count(tx.conn, by.tenant)? >= MOST {
+            return Err(TOO_MANY_ACTIONS.error());
+        }
+        if !action.insert(tx.conn)? {
+            return Err(DUPLICATE_NAME.error());
+        }
+        tx.made(action.id);
+        told(tx, &action, ("actions.create", "doorward.action.post.create"))?;
+        Ok(action.id)
+    });
+    write.await
+}
+
+/// Changes what is given and leaves what is absent. Whoever changes an action holds what it may do, before and after.
+///
+/// Refuses with `actions.unknown`, and like [`create`].
+#[instrument(name = "actions.change", skip_all)]
+pub async fn change(scope: &Scope, id: ActionId, change: ActionChange) -> Result<()> {
+    let by = scope.live()?.clone();
+    let write = scope.write(move |tx| {
+        let was = found(tx, by.tenant, id)?;
+        let action = change.clone().of(was.clone(), tx.now);
+        checked(&action)?;
+        may_run_as(tx, &by, &[&was, &action])?;
+        if Action::is_named(tx.conn, by.tenant, &action.name, id)? {
+            return Err(DUPLICATE_NAME.error());
+        }
+        action.update(tx.conn)?;
+        told(tx, &action, ("actions.change", "doorward.action.post.patch"))
+    });
+    write.await
+}
+
+/// Takes it away. What it did stays to be read.
+///
+/// Refuses with `actions.unknown` and `actions.mayNotRunAs`.
+#[instrument(name = "actions.remove", skip_all)]
+pub async fn remove(scope: &Scope, id: ActionId) -> Result<()> {
+    let by = scope.live()?.clone();
+    let write = scope.write(move |tx| {
+        let action = found(tx, by.tenant, id)?;
+        may_run_as(tx, &by, &[&action])?;
+        action.delete(tx.conn)?;
+        told(tx, &action, ("actions.remove", "doorward.action.post.delete"))
+    });
+    write.await
+}
+
+fn found(tx: &mut Tx, tenant: TenantId, id: ActionId) -> Result<Action> {
+    Action::find(tx.conn, tenant, id)?.ok_or_else(|| UNKNOWN_ACTION.error())
+}
+
+fn told(tx: &mut Tx, action: &Action, (event, trigger): (&'static str, &'static str)) -> Result<()> {
+    let data = json!({ "name": action.name });
+    tx.audit(Audit::success(event).of("action", action.id).with(data.clone()))?;
+    tx.throw(Happened::new(trigger, "action", action.id).with(data))
+}
+
+/// Nobody lets an action do what they may not do themselves, and nobody bends one that may do more (PRIV-1). What they hold
+/// is asked again here, behind whoever changes rights.
+fn may_run_as(tx: &mut Tx, by: &Live, actions: &[&Action]) -> Result<BTreeSet<String>> {
+    tx.lock(RIGHTS, by.tenant)?;
+    let held = held(tx, by.tenant, by.user)?;
+    if !held.contains(ACTION_MANAGE) {
+        return Err(Error::Stale);
+    }
+    for id in actions.iter().filter_map(|action| action.runs_as) {
+        let role = Role::find(tx.conn, by.tenant, id)?.ok_or_else(|| UNKNOWN_ROLE.error())?;
+        if !may_grant(tx, &held, std::slice::from_ref(&role))? {
+            return Err(MAY_NOT_RUN_AS.error());
+        }
+    }
+    Ok(held)
+}
+
+/// What it would do about something that did not happen: all of it is done and nothing is kept.
+///
+/// Refuses with `actions.unknown` and `actions.mayNotRunAs`.
+#[instrument(name = "actions.dry_run", skip_all)]
+pub async fn dry_run(scope: &Scope, id: ActionId, about: Supposed) -> Result<Tried> {
+    let (by, tenant, house) = (scope.live()?.clone(), scope.tenant()?.clone(), scope.house.clone());
+    let tried: Arc<Mutex<Option<Tried>>> = Arc::default();
+    let kept = tried.clone();
+    let write = scope.write(move |tx| {
+        let action = found(tx, by.tenant, id)?;
+        let held = may_run_as(tx, &by, &[&action])?;
+        let mut envelope = completed(tx.conn, &tenant, about.envelope(tx))?;
+        let holds = conditions::holds(&action.conditions.0, &envelope);
+        let person = person(&envelope);
+        let about_it = About { house: &house, tenant: by.tenant, runs_as: action.runs_as, person };
+        let doing = action.handler.read(&action.configuration.0);
+        let done = doing
+            .map_err(|why| BROKEN_CONFIGURATION.saying(why))
+            .and_then(|doing| act(tx, &doing, &about_it));
+        // What is known of people is shown to whoever may look at people.
+        if let Some(user) = envelope.get_mut("user").filter(|_| !held.contains(USER_LIST)) {
+            *user = Value::Null;
+        }
+        let found = Tried {
+            listens: action.listens.0.iter().any(|pattern| catalogue::matches(pattern, &about.trigger)),
+            holds: holds.clone().unwrap_or(false),
+            broken: holds.err(),
+            unknown_variables: conditions::unknown(&action.conditions.0).into_iter().collect(),
+            would_do: WouldDo::of(done),
+            envelope,
+        };
+        *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        Err::<(), _>(Error::internal("a try is never kept"))
+    });
+    let ended = write.await;
+    let tried = tried.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match (tried, ended) {
+        (Some(tried), _) => Ok(tried),
+        (None, Err(error)) => Err(error),
+        (None, Ok(())) => Err(Error::internal("a try ended well and left nothing")),
+    }
+}
+
+/// Runs it now, about somebody perhaps. Its conditions are asked as always.
+///
+/// Refuses with `actions.unknown` and `actions.mayNotRunAs`.
+#[instrument(name = "actions.run_now", skip_all)]
+pub async fn run_now(scope: &Scope, id: ActionId, user: Option<UserId>) -> Result<Begun> {
+    let by = scope.live()?.clone();
+    let write = scope.write(move |tx| {
+        let action = found(tx, by.tenant, id)?;
+        may_run_as(tx, &by, &[&action])?;
+        let event = DomainEventId::new();
+        let supposed = Supposed { trigger: BY_HAND.to_owned(), user, data: json!({}) };
+        let run = Run {
+            id: ActionRunId::new(),
+            tenant_id: by.tenant,
+            action_id: action.id,
+            action_name: action.name.clone(),
+            event_id: event,
+            trigger_name: BY_HAND.to_owned(),
+            chain_id: event,
+            depth: 0,
+            envelope: Json(supposed.envelope(tx)),
+            state: RunState::Queued,
+            attempts: 0,
+            detail: Json(json!({})),
+            last_error: None,
+            duration_ms: None,
+            created_at: tx.now,
+            updated_at: tx.now,
+            ended_at: None,
+        };
+        run.insert(tx.conn)?;
+        let mut work = Work::job(running::NAME, json!({}));
+        (work.id, work.max_attempts) = (JobId::of(run.id.0), action.max_attempts);
+        tx.enqueue(work)?;
+        tx.audit(Audit::success("actions.run_now").of("action", action.id).with(json!({ "run": run.id })))?;
+        Ok(Begun { run: run.id })
+    });
+    write.await
+}
+
+/// Something that might happen.
+#[derive(Debug, Clone)]
+pub struct Supposed {
+    pub trigger: String,
+    pub user: Option<UserId>,
+    pub data: Value,
+}
+
+impl Supposed {
+    fn envelope(&self, tx: &Tx) -> Value {
+        let subject = match self.user {
+            Some(user) => json!({ "kind": "user", "id": user }),
+            None => json!({ "kind": "tenant", "id": tx.tenant() }),
+        };
+        json!({
+            "event": self.trigger,
+            "id": DomainEventId::new(),
+            "time": tx.now,
+            "actor": { "kind": tx.cause.actor.kind, "id": tx.cause.actor.id },
+            "subject": subject,
+            "data": self.data,
+        })
+    }
+}

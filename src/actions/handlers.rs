@@ -1,0 +1,132 @@
+//! What an action can do: the handlers, and the configuration of each.
+
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::permissions::known::{PERMISSION_MANAGE, USER_MANAGE};
+use crate::triggers::catalogue::is_own;
+
+crate::choice! {
+    Kind {
+        AssignRole = "assignRole",
+        DisableUser = "disableUser",
+        EndSessions = "endSessions",
+        TakeRole = "takeRole",
+        Throw = "throw",
+    }
+}
+
+/// A handler with its configuration read.
+#[derive(Debug, PartialEq)]
+pub enum Doing {
+    AssignRole(String),
+    TakeRole(String),
+    EndSessions,
+    DisableUser,
+    Throw(String, Value),
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct WhichRole {
+    /// The role's identifier.
+    #[schemars(length(min = 1, max = 64))]
+    role: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Thrown {
+    /// A trigger of your own: it begins with `x.`.
+    #[schemars(length(max = 100), regex(pattern = r"^x(\.[A-Za-z0-9_-]+)+$"))]
+    trigger: String,
+    /// Told with it, beside whom it concerns.
+    #[serde(default)]
+    data: serde_json::Map<String, Value>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+impl Kind {
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::AssignRole => "Gives the person whom it concerns a role.",
+            Self::DisableUser => "Switches the person's account off and ends their sessions.",
+            Self::EndSessions => "Ends the person's sessions in this tenant.",
+            Self::TakeRole => "Takes a role from the person whom it concerns.",
+            Self::Throw => "Throws a trigger of your own, to which other actions listen.",
+        }
+    }
+
+    /// What the role that the action runs as has to hold.
+    pub fn needs(self) -> Option<&'static str> {
+        match self {
+            Self::AssignRole | Self::TakeRole => Some(PERMISSION_MANAGE),
+            Self::DisableUser | Self::EndSessions => Some(USER_MANAGE),
+            Self::Throw => None,
+        }
+    }
+
+    /// JSON Schema of its configuration.
+    pub fn schema(self) -> Value {
+        let generator = SchemaGenerator::default();
+        let schema = match self {
+            Self::AssignRole | Self::TakeRole => generator.into_root_schema_for::<WhichRole>(),
+            Self::DisableUser | Self::EndSessions => generator.into_root_schema_for::<Nothing>(),
+            Self::Throw => generator.into_root_schema_for::<Thrown>(),
+        };
+        schema.to_value()
+    }
+
+    /// What is wrong with a configuration, in words, or what it means.
+    pub fn read(self, configuration: &Value) -> Result<Doing, String> {
+        Ok(match self {
+            Self::AssignRole => Doing::AssignRole(shaped::<WhichRole>(configuration)?.role),
+            Self::TakeRole => Doing::TakeRole(shaped::<WhichRole>(configuration)?.role),
+            Self::DisableUser => shaped::<Nothing>(configuration).map(|_| Doing::DisableUser)?,
+            Self::EndSessions => shaped::<Nothing>(configuration).map(|_| Doing::EndSessions)?,
+            Self::Throw => {
+                let Thrown { trigger, data } = shaped(configuration)?;
+                if !is_own(&trigger) {
+                    return Err("A trigger of your own begins with `x.`: `x.welcome`.".into());
+                }
+                Doing::Throw(trigger, json!(data))
+            }
+        })
+    }
+}
+
+fn shaped<T: DeserializeOwned>(configuration: &Value) -> Result<T, String> {
+    // What serde says of it names our types, and what was sent.
+    T::deserialize(configuration)
+        .map_err(|_| "This is not what the handler takes; GET /action-handlers gives its schema.".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_is_read_as_its_handler_says() {
+        let read = |kind: Kind, configuration: Value| kind.read(&configuration);
+
+        assert_eq!(read(Kind::AssignRole, json!({ "role": "guest" })), Ok(Doing::AssignRole("guest".into())));
+        assert_eq!(read(Kind::EndSessions, json!({})), Ok(Doing::EndSessions));
+        assert!(read(Kind::AssignRole, json!({})).is_err());
+        assert!(read(Kind::AssignRole, json!({ "role": 1 })).is_err());
+        assert!(read(Kind::EndSessions, json!({ "all": true })).is_err());
+        assert!(read(Kind::Throw, json!({ "trigger": "doorward.user.post.create" })).is_err());
+    }
+
+    #[test]
+    fn every_handler_says_what_it_takes() {
+        for kind in Kind::ALL {
+            assert_eq!(kind.schema()["type"], "object", "{kind:?}");
+            assert!(!kind.about().is_empty());
+        }
+    }
+}
