@@ -17,6 +17,7 @@ use secrecy::ExposeSecret;
 use crate::base::Error;
 use crate::components::config::{self, Config, Environment, MailTls, MailTransport};
 use crate::components::database::Database;
+use crate::components::egress::{Allowed, Egress};
 use crate::components::hasher::{self, Hasher};
 use crate::components::keys::Keys;
 use crate::components::limiter::{self, Limiter};
@@ -209,6 +210,7 @@ impl Component for Shared {
         let recorder = Recorder::shared(config.events.recorder, &clock);
         let disguise = Disguise::new(&vault)?;
         let Post { mailer, templates } = post;
+        let egress = Egress::new(Allowed::of(&config))?;
         Ok(House::new(Lent {
             config,
             db,
@@ -219,6 +221,7 @@ impl Component for Shared {
             hasher,
             limiter,
             mailer,
+            egress,
             templates,
             recorder,
             disguise,

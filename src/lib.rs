@@ -40,3 +40,4 @@ pub mod tenancy;
 pub mod tokens;
 pub mod triggers;
 pub mod users;
+pub mod webhooks;

@@ -98,7 +98,9 @@ pub async fn remove(scope: &Scope, id: ActionId) -> Result<()> {
     write.await
 }
 
+/// Behind whoever else changes rights or actions of the tenant: a change writes the whole row.
 fn found(tx: &mut Tx, tenant: TenantId, id: ActionId) -> Result<Action> {
+    tx.lock(RIGHTS, tenant)?;
     Action::find(tx.conn, tenant, id)?.ok_or_else(|| UNKNOWN_ACTION.error())
 }
 

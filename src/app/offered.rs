@@ -5,7 +5,7 @@ use crate::identity::{Handler, Route};
 use crate::triggers::outbox::Listener;
 use crate::{
     actions, audit, auth, authentication, development, jobs, management, openapi, permissions, sessions,
-    tenancy, tokens, triggers, users,
+    tenancy, tokens, triggers, users, webhooks,
 };
 
 /// Every room's routes: the one list that router, gate and API document are made from.
@@ -27,6 +27,7 @@ pub fn routes() -> Vec<Route> {
         audit::service::routes(),
         triggers::controller::routes(),
         actions::controller::routes(),
+        webhooks::controller::routes(),
     ])
 }
 
@@ -45,10 +46,17 @@ pub fn routes_of(config: &Config, also: &[Route]) -> Vec<Route> {
 
 /// Every room that does something about what happened.
 pub fn listeners() -> Vec<Listener> {
-    vec![actions::listener()]
+    vec![actions::listener(), webhooks::listener()]
 }
 
 /// Every room's handlers of jobs. A name that stands in none is left alone by this process.
 pub fn handlers() -> Vec<Handler> {
-    [jobs::handlers(), management::handlers(), auth::account::jobs::handlers(), actions::handlers()].concat()
+    [
+        jobs::handlers(),
+        management::handlers(),
+        auth::account::jobs::handlers(),
+        actions::handlers(),
+        webhooks::handlers(),
+    ]
+    .concat()
 }

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod copies;
 pub mod database;
+pub mod egress;
 mod embedded;
 pub mod environment;
 pub mod flood;

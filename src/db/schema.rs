@@ -389,6 +389,38 @@ table! { action_runs (id) {
     ended_at -> Nullable<Instant>,
 } }
 
+table! { webhooks (id) {
+    id -> Uuid,
+    tenant_id -> Uuid,
+    url -> Text,
+    description -> Text,
+    listens -> Jsonb,
+    is_enabled -> Bool,
+    secret_sealed -> Binary,
+    previous_sealed -> Nullable<Binary>,
+    previous_until -> Nullable<Instant>,
+    created_at -> Instant,
+    updated_at -> Instant,
+} }
+
+table! { deliveries (id) {
+    id -> Uuid,
+    tenant_id -> Uuid,
+    webhook_id -> Uuid,
+    event_id -> Uuid,
+    trigger_name -> Text,
+    envelope -> Jsonb,
+    state -> Text,
+    attempts -> Integer,
+    last_status -> Nullable<Integer>,
+    last_error -> Nullable<Text>,
+    last_answer -> Nullable<Text>,
+    duration_ms -> Nullable<BigInt>,
+    created_at -> Instant,
+    updated_at -> Instant,
+    ended_at -> Nullable<Instant>,
+} }
+
 table! { outbox_places (name) {
     name -> Text,
     xact -> BigInt,
@@ -492,6 +524,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     cron_jobs,
     actions,
     action_runs,
+    webhooks,
+    deliveries,
     outbox_places,
     domain_events,
     audit_records,

@@ -372,6 +372,9 @@ pub fn settled(conn: &DbConn) -> SqlLiteral<Bool> {
     }
 }
 
+/// Of all that may read what happened, the reader that hands it on to listeners.
+pub const OUTBOX: &str = "outbox";
+
 /// Whatever commits from now on comes behind it: an `xact` and a `sequence`.
 pub fn newest(conn: &mut DbConn) -> QueryResult<(i64, i64)> {
     if let DbConn::Pg(_) = conn {

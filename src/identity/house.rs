@@ -20,6 +20,7 @@ use crate::base::{HashedToken, Result, SessionId, TenantId, Timestamp, UserId};
 use crate::components::cache::Cache;
 use crate::components::clock::Clock;
 use crate::components::config::Config;
+use crate::components::egress::Egress;
 use crate::components::flood::Flood;
 use crate::components::hasher::Hasher;
 use crate::components::keys::Keys;
@@ -46,6 +47,7 @@ pub struct Inner {
     pub hasher: Hasher,
     pub limiter: Limiter,
     pub mailer: Arc<Mailer>,
+    pub egress: Egress,
     pub templates: Arc<Templates>,
     pub recorder: Recorder,
     pub disguise: Disguise,
@@ -103,6 +105,7 @@ pub struct Lent {
     pub hasher: Hasher,
     pub limiter: Limiter,
     pub mailer: Arc<Mailer>,
+    pub egress: Egress,
     pub templates: Arc<Templates>,
     pub recorder: Recorder,
     pub disguise: Disguise,
@@ -132,6 +135,7 @@ impl House {
             hasher: lent.hasher,
             limiter: lent.limiter,
             mailer: lent.mailer,
+            egress: lent.egress,
             templates: lent.templates,
             recorder: lent.recorder,
             disguise: lent.disguise,

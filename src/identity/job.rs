@@ -36,6 +36,8 @@ pub struct Claimed {
     pub sealed: Option<Vec<u8>>,
     /// 1 for the first run.
     pub attempt: i32,
+    /// The last one has this number.
+    pub max_attempts: i32,
     pub created_at: Timestamp,
     fence: i64,
     done: Arc<AtomicBool>,
@@ -90,6 +92,7 @@ impl Claimed {
             data: Value::Null,
             sealed: None,
             attempt: 1,
+            max_attempts: i32::MAX,
             created_at: Timestamp::EPOCH,
             fence,
             done: Arc::default(),

@@ -36,6 +36,7 @@ async fn run(house: &House, handler: &Handler, taken: Taken) {
     claimed.data = job.data.0.clone();
     claimed.sealed = sealed;
     claimed.attempt = job.retry_count;
+    claimed.max_attempts = job.max_attempts;
     claimed.created_at = job.created_at;
     let patience = job.handler_timeout_ms.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis);
     let began = house.clock.now();

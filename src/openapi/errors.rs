@@ -21,7 +21,7 @@ use crate::identity::token::{self, EXPIRED_TOKEN, INVALID_TOKEN, MISSING_TOKEN};
 use crate::identity::{Access, Method, Route, once, serve};
 use crate::{
     actions, auth, authentication, development, jobs, management, permissions, services, sessions, tokens,
-    users,
+    users, webhooks,
 };
 
 /// Each file that declares refusals, below `src/`, with what it declares. A test reads the sources to compare.
@@ -45,6 +45,7 @@ pub fn declared() -> Vec<(&'static str, &'static [&'static Refusal])> {
         ("permissions/events/mod.rs", permissions::events::ALL),
         ("users/events/mod.rs", users::events::ALL),
         ("actions/events.rs", actions::events::ALL),
+        ("webhooks/events.rs", webhooks::events::ALL),
         ("auth/account/events/mod.rs", auth::account::events::ALL),
         ("auth/password/events/mod.rs", auth::password::events::ALL),
         ("authentication/events.rs", authentication::events::ALL),

@@ -8,6 +8,7 @@ pub const OPENID_USER_CREATE: &str = "auth:keycloak:user:create";
 pub const INVITATION_MANAGE: &str = "auth:invitation:manage";
 pub const AUDIT_READ: &str = "tenant:audit:read";
 pub const ACTION_MANAGE: &str = "tenant:action:manage";
+pub const WEBHOOK_MANAGE: &str = "tenant:webhook:manage";
 
 /// What the mandatory role `admin` of every tenant holds.
 pub const OF_ADMIN: &[&str] = &[
@@ -19,6 +20,7 @@ pub const OF_ADMIN: &[&str] = &[
     INVITATION_MANAGE,
     AUDIT_READ,
     ACTION_MANAGE,
+    WEBHOOK_MANAGE,
 ];
 
 pub use crate::base::identifier::ADMIN;

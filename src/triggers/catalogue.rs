@@ -54,6 +54,9 @@ pub const ALL: &[Trigger] = triggers! {
     "doorward.user.post.updateEmail" of "user": "Somebody changed their address." {}
     "doorward.user.post.updatePassword" of "user": "Somebody changed their password." {}
     "doorward.user.post.verify" of "user": "Somebody showed that the address is theirs." {}
+    "doorward.webhook.post.create" of "webhook": "A webhook was made." {}
+    "doorward.webhook.post.delete" of "webhook": "A webhook was taken away." {}
+    "doorward.webhook.post.patch" of "webhook": "A webhook was changed." {}
 };
 
 impl Trigger {
@@ -74,6 +77,7 @@ impl Trigger {
                 "event": { "const": self.name },
                 "id": { "type": "string", "description": "The event's own id: the same however often it is told." },
                 "time": { "type": "string", "format": "date-time" },
+                "sequence": { "type": "string", "description": "Of two events of one subject the greater happened later." },
                 "tenant": { "type": "object", "properties": { "id": { "type": "string" }, "name": { "type": "string" } } },
                 "actor": { "type": "object", "properties": { "kind": { "type": "string" }, "id": { "type": ["string", "null"] } } },
                 "subject": { "type": "object", "properties": { "kind": { "const": self.subject }, "id": { "type": ["string", "null"] } } },

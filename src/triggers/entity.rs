@@ -4,11 +4,8 @@ use diesel::prelude::*;
 
 use crate::base::{DomainEventId, RecordId, TenantId, Timestamp};
 use crate::db::schema::{domain_events, outbox_places};
-use crate::db::tx::{ActorKind, newest, settled};
+use crate::db::tx::{ActorKind, OUTBOX, newest, settled};
 use crate::db::{BothDsl, DbConn, Json};
-
-/// Of all that may read what happened, this reader.
-const NAME: &str = "outbox";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Place {
@@ -36,16 +33,16 @@ impl Event {
     }
 }
 
-/// Where the last one to hand on left off, or the beginning: whoever listens says since when. Where the database is a copy of another one, whose order
-/// was another, now: nobody could tell what comes before what.
+/// Where the last one to hand on left off, or the beginning: whoever listens says since when. Where the database is a copy of
+/// another one, whose order was another, now: nobody could tell what comes before what.
 pub fn begin(conn: &mut DbConn, now: Timestamp) -> QueryResult<Place> {
     use outbox_places as o;
     let (xact, sequence) = newest(conn)?;
     let newest = Place { xact, sequence };
-    let kept = o::table.find(NAME).select((o::xact, o::sequence)).first::<(i64, i64)>(conn).optional()?;
+    let kept = o::table.find(OUTBOX).select((o::xact, o::sequence)).first::<(i64, i64)>(conn).optional()?;
     match kept.map(|(xact, sequence)| Place { xact, sequence }) {
         Some(kept) if kept <= newest => return Ok(kept),
-        Some(_) => drop(diesel::delete(o::table.find(NAME)).execute(conn)?),
+        Some(_) => drop(diesel::delete(o::table.find(OUTBOX)).execute(conn)?),
         None => return Ok(Place::default()),
     }
     keep(conn, newest, now)?;
@@ -56,12 +53,12 @@ pub fn begin(conn: &mut DbConn, now: Timestamp) -> QueryResult<Place> {
 pub fn keep(conn: &mut DbConn, place: Place, now: Timestamp) -> QueryResult<usize> {
     use outbox_places as o;
     let at = (o::xact.eq(place.xact), o::sequence.eq(place.sequence), o::updated_at.eq(now));
-    let made = diesel::insert_into(o::table).values((o::name.eq(NAME), at)).on_conflict_do_nothing().both();
+    let made = diesel::insert_into(o::table).values((o::name.eq(OUTBOX), at)).on_conflict_do_nothing().both();
     if made.execute(conn)? == 1 {
         return Ok(1);
     }
     let is_behind = o::xact.lt(place.xact).or(o::xact.eq(place.xact).and(o::sequence.lt(place.sequence)));
-    diesel::update(o::table.find(NAME)).filter(is_behind).set(at).execute(conn)
+    diesel::update(o::table.find(OUTBOX)).filter(is_behind).set(at).execute(conn)
 }
 
 /// The next in the order of commits, as far as nothing can come before them any more.

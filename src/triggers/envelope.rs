@@ -16,6 +16,8 @@ pub fn of(event: &Event) -> Value {
         "event": event.trigger,
         "id": event.id,
         "time": event.at,
+        // As wide as any: the field compares it as a text.
+        "sequence": format!("{:020}", event.sequence),
         "actor": { "kind": event.actor.0, "id": event.actor.1 },
         "subject": { "kind": kind, "id": id },
         "data": event.data.0,

@@ -4,7 +4,7 @@
 //! Several nodes may read the same, and after a crash it is read again from the place that was kept last: whoever is handed an
 //! event must know whether they had it already.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
@@ -20,8 +20,10 @@ use crate::identity::{House, Scope};
 
 /// Events of one look.
 const BATCH: i64 = 500;
-/// Between two looks while things happen.
+/// Between a ring and the look: what happens together is read together.
 const BREATH: Duration = Duration::from_millis(20);
+/// Between two looks while things happen of which nobody hears.
+const UNHEARD: Duration = Duration::from_millis(250);
 /// Between two looks when nobody says that anything happened.
 const GLANCE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(1);
@@ -97,8 +99,9 @@ impl Drop for Outbox {
 }
 
 async fn read_on(house: House, listeners: Vec<Listener>) {
-    let mut reader = Reader { house, listeners, at: None, kept: Instant::now() };
+    let mut reader = Reader { house, listeners, at: None, kept: Instant::now(), heard: Instant::now() };
     loop {
+        let begun = Instant::now();
         // Listening begins before the look: what happens in between rings all the same.
         let house = reader.house.clone();
         let mut more = std::pin::pin!(house.happened.notified());
@@ -107,7 +110,8 @@ async fn read_on(house: House, listeners: Vec<Listener>) {
             Ok(true) => {}
             Ok(false) => {
                 let _ = timeout(GLANCE, more).await;
-                sleep(BREATH).await;
+                let apart = if reader.heard < begun { UNHEARD } else { BREATH };
+                sleep(BREATH.max(apart.saturating_sub(begun.elapsed()))).await;
             }
             Err(error) => {
                 tracing::warn!(error = error.words(), "what happened cannot be handed on; trying again");
@@ -122,6 +126,8 @@ struct Reader {
     listeners: Vec<Listener>,
     at: Option<Place>,
     kept: Instant,
+    /// By anybody, last.
+    heard: Instant,
 }
 
 impl Reader {
@@ -150,6 +156,9 @@ impl Reader {
         };
         let is_full = i64::try_from(events.len()).is_ok_and(|count| count >= BATCH);
         let heard = heard(events, &listening);
+        if !heard.is_empty() {
+            self.heard = Instant::now();
+        }
         if !heard.is_empty() || self.kept.elapsed() >= KEEP {
             let (scope, listeners) = (Scope::of_house(self.house.clone(), None), self.listeners.clone());
             scope.write_above(Above::Work, move |tx| hand_on(tx, (&listeners, &heard), last)).await?;
@@ -164,8 +173,15 @@ impl Reader {
 type Heard = (Event, Vec<Vec<RecordId>>);
 
 fn heard(events: Vec<Event>, listening: &[Vec<Listening>]) -> Vec<Heard> {
+    // Whoever was made among these hears nothing of what came before.
+    let made: HashMap<RecordId, Place> = events
+        .iter()
+        .filter(|event| event.trigger.ends_with(".post.create"))
+        .filter_map(|event| Some((event.subject.1?, event.place())))
+        .collect();
     let hears = |event: &Event, one: &Listening| {
         event.tenant == Some(one.tenant)
+            && made.get(&one.id).is_none_or(|place| *place <= event.place())
             // What is read again after a crash happened before some of them were there.
             && one.since <= event.at + SKEW
             && one.listens.iter().any(|pattern| matches(pattern, &event.trigger))

@@ -34,3 +34,4 @@ mod switch;
 mod telling;
 mod tokens;
 mod walk;
+mod webhooks;

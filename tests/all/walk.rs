@@ -55,6 +55,7 @@ impl Running {
         let here = |text: &str| {
             text.replace("localhost:3000", &format!("localhost:{}", self.port))
                 .replace("localhost:8080", &format!("localhost:{own_page}"))
+                .replace("listen(8080)", &format!("listen({own_page})"))
         };
         let mut shell = Command::new("sh");
         shell.args(["-c", &here(&script(page))]).current_dir(&self.folder).env("PATH", path());
@@ -155,6 +156,16 @@ fn an_action_is_made_tried_and_seen_to_act_as_the_guide_says() {
     assert!(said.contains(r#""holds":false"#), "{said}");
     let last = said.lines().last().unwrap();
     assert!(last.contains(r#""identifier":"visitor""#), "{said}");
+}
+
+#[test]
+fn a_receiver_is_told_and_checks_the_signature_as_the_guide_says() {
+    let server = Running::start();
+    let own = free().port();
+
+    let said = server.walk("docs/webhooks.md", own);
+
+    assert_eq!(said.trim(), "doorward.user.post.patch: Ada", "{said}");
 }
 
 #[test]

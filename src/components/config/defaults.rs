@@ -26,6 +26,7 @@ impl Config {
                 poll: Duration::from_secs(1),
                 keep: Duration::from_secs(5 * DAY),
             },
+            egress: Egress::default(),
             events: Events { recorder: 8 << 20, keep: Duration::from_secs(30 * DAY) },
             log: Log { format: LogFormat::Auto },
             tenants: Tenants { file: PathBuf::from("config/tenants.toml") },

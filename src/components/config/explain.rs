@@ -90,6 +90,10 @@ const SENTENCES: &[(&str, &str)] = &[
     ("jobs.lease", "Seconds after which a silent worker's job is given to another."),
     ("jobs.poll", "Seconds between looks for work when nobody rings."),
     ("jobs.keep", "Seconds that a job which is done is kept. Dead ones are kept until they are replayed."),
+    (
+        "egress.allow",
+        "Networks that tenants' webhooks may reach beside the public internet: [\"10.1.0.0/16\"].",
+    ),
     ("events.recorder", "Bytes of memory for the trees of recent requests."),
     ("events.keep", "Seconds that domain events are kept."),
     ("log.format", "auto (readable in a terminal), json or text."),

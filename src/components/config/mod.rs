@@ -52,6 +52,7 @@ pub struct Config {
     pub roles: Roles,
     pub jobs: Jobs,
     pub events: Events,
+    pub egress: Egress,
     pub log: Log,
     pub tenants: Tenants,
     pub permissions: Permissions,
@@ -240,6 +241,14 @@ pub struct Jobs {
     /// How long a job that is done is kept.
     #[serde(with = "shapes::seconds")]
     pub keep: Duration,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Egress {
+    /// Networks that tenants' webhooks may reach beside the public internet, in the clear and at any port too.
+    #[serde(with = "shapes::networks")]
+    pub allow: Vec<IpNet>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -102,7 +102,7 @@ pub enum Health {
     Failed(String),
 }
 
-/// Checked, and ready to be started. Dropping it stops nothing; `run_until_signal` and `stop` do.
+/// Checked, and ready to be started. `run_until_signal` and `stop` end it in order; dropped, it is gone without a farewell.
 pub struct Platform {
     house: Arc<watch::House>,
 }

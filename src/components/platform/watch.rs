@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -16,9 +16,10 @@ use crate::base::Timestamp;
 use crate::components::Clock;
 use crate::components::metrics::names;
 
-/// For the component that answers questions about the others. Clones look at the same platform.
+/// For the component that answers questions about the others. Clones look at the same platform. It holds nothing: a platform that
+/// is dropped is gone with its threads and connections, whoever looked on.
 #[derive(Clone)]
-pub struct Watch(Arc<House>);
+pub struct Watch(Weak<House>);
 
 /// The number of a state is the value of the gauge `doorward_component_state`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -69,47 +70,41 @@ pub struct House {
 
 impl Platform {
     pub fn watch(&self) -> Watch {
-        Watch(Arc::clone(&self.house))
+        Watch(Arc::downgrade(&self.house))
     }
 
     pub fn status(&self) -> Vec<Status> {
-        self.watch().status()
+        self.house.status()
     }
 
+    /// Pairs of consumer and provider.
     pub fn edges(&self) -> Vec<(&'static str, &'static str)> {
-        self.watch().edges()
+        let of = |node: &Arc<Node>| node.providers.iter().map(|p| (node.name, *p)).collect::<Vec<_>>();
+        self.house.nodes.iter().flat_map(of).collect()
     }
 }
 
 impl Watch {
     /// Providers come before their consumers.
     pub fn status(&self) -> Vec<Status> {
-        self.0.nodes.iter().map(|node| self.0.status_of(node)).collect()
+        self.0.upgrade().map_or_else(Vec::new, |house| house.status())
     }
 
     /// Whether requests should be sent here: every required component serves, and no stop has begun.
     pub fn is_ready(&self) -> bool {
-        let serves = |status: Status| matches!(status.state, State::Started | State::Degraded);
-        !self.0.stopping.load(Ordering::SeqCst)
-            && self.0.nodes.iter().filter(|node| node.required).all(|node| serves(self.0.status_of(node)))
+        self.0.upgrade().is_some_and(|house| house.is_ready())
     }
 
     /// Whether the start is behind us; it stays so, also while the platform stops.
     pub fn has_started(&self) -> bool {
-        let risen = self.0.risen.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_up = |node: &&Arc<Node>| risen.iter().any(|up| up.name == node.name);
-        self.0.nodes.iter().filter(|node| node.required).all(|node| is_up(&node))
-    }
-
-    /// Pairs of consumer and provider.
-    pub fn edges(&self) -> Vec<(&'static str, &'static str)> {
-        let of = |node: &Arc<Node>| node.providers.iter().map(|p| (node.name, *p)).collect::<Vec<_>>();
-        self.0.nodes.iter().flat_map(of).collect()
+        self.0.upgrade().is_some_and(|house| house.has_started())
     }
 
     /// Does what a signal does: the first call stops softly, one that comes a second later or more stops hard.
     pub fn stop(&self) {
-        self.0.asked.add_permits(1);
+        if let Some(house) = self.0.upgrade() {
+            house.asked.add_permits(1);
+        }
     }
 }
 
@@ -123,7 +118,7 @@ impl House {
         self: &Arc<Self>,
         init: impl FnOnce(&Lender<'_>) -> BoxFuture<'a, Result<Lent, Cause>>,
     ) -> BoxFuture<'a, Result<Lent, Cause>> {
-        init(&Lender { nodes: &self.nodes, watch: &Watch(Arc::clone(self)) })
+        init(&Lender { nodes: &self.nodes, watch: &Watch(Arc::downgrade(self)) })
     }
 
     pub fn enter(&self, node: &Node, state: State, cause: Option<String>) {
@@ -144,6 +139,22 @@ impl House {
             _ => tracing::debug!(component, ?state, cause = reason, "component state"),
         }
         *standing = Standing { state, cause, since: self.clock.now() };
+    }
+
+    fn status(&self) -> Vec<Status> {
+        self.nodes.iter().map(|node| self.status_of(node)).collect()
+    }
+
+    fn is_ready(&self) -> bool {
+        let serves = |status: Status| matches!(status.state, State::Started | State::Degraded);
+        !self.stopping.load(Ordering::SeqCst)
+            && self.nodes.iter().filter(|node| node.required).all(|node| serves(self.status_of(node)))
+    }
+
+    fn has_started(&self) -> bool {
+        let risen = self.risen.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_up = |node: &&Arc<Node>| risen.iter().any(|up| up.name == node.name);
+        self.nodes.iter().filter(|node| node.required).all(|node| is_up(&node))
     }
 
     fn status_of(&self, node: &Node) -> Status {

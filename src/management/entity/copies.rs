@@ -6,7 +6,9 @@ use serde::Serialize;
 use crate::base::Timestamp;
 use crate::components::keys::KeyState;
 use crate::db::DbConn;
+use crate::db::schema::{action_runs, deliveries, outbox_places};
 use crate::db::schema::{installation, jobs, one_time_proofs, pending_logins, sessions, signing_keys};
+use crate::db::tx::{OUTBOX, newest};
 use crate::jobs::entity::JobState;
 
 /// Why a session ended, or a job is dead, that stood in a copy.
@@ -44,6 +46,7 @@ pub fn end(conn: &mut DbConn, now: Timestamp) -> QueryResult<Ended> {
     diesel::update(installation::table)
         .set(installation::restore_epoch.eq(installation::restore_epoch + 1))
         .execute(conn)?;
+    hush(conn, now)?;
     Ok(Ended {
         sessions: end_sessions(conn, now)?,
         pending_logins: diesel::delete(pending_logins::table).execute(conn)?,
@@ -65,6 +68,22 @@ fn end_sessions(conn: &mut DbConn, now: Timestamp) -> QueryResult<usize> {
     diesel::update(sessions::table.filter(sessions::revoked_at.is_null()))
         .set((sessions::revoked_at.eq(now), sessions::revoked_reason.eq(RESTORED)))
         .execute(conn)
+}
+
+/// What happened before the copy may have been handed on since: to webhooks, which can be told again, and to actions,
+/// which may have done it. Nobody hears of it from here.
+fn hush(conn: &mut DbConn, now: Timestamp) -> QueryResult<()> {
+    use {action_runs as r, deliveries as d, outbox_places as o};
+    let (xact, sequence) = newest(conn)?;
+    diesel::delete(o::table.find(OUTBOX)).execute(conn)?;
+    let place = (o::name.eq(OUTBOX), o::xact.eq(xact), o::sequence.eq(sequence), o::updated_at.eq(now));
+    diesel::insert_into(o::table).values(place).execute(conn)?;
+    let over =
+        (d::state.eq("failed"), d::last_error.eq(RESTORED), d::updated_at.eq(now), d::ended_at.eq(now));
+    diesel::update(d::table.filter(d::state.eq("queued"))).set(over).execute(conn)?;
+    let over =
+        (r::state.eq("failed"), r::last_error.eq(RESTORED), r::updated_at.eq(now), r::ended_at.eq(now));
+    diesel::update(r::table.filter(r::state.eq("queued"))).set(over).execute(conn).map(drop)
 }
 
 /// Mails, and the errands that lead to mails, may have been carried since. They are kept as dead ones, for an operator

@@ -267,6 +267,13 @@ const SEALED: &[(&str, &str, &str)] = &[
         "SELECT user_id AS id, tenant_id, secret_sealed AS sealed FROM totp_settings",
     ),
     ("digid_logins", "bsn_sealed", "SELECT user_id AS id, tenant_id, bsn_sealed AS sealed FROM digid_logins"),
+    ("webhooks", "secret_sealed", "SELECT id, tenant_id, secret_sealed AS sealed FROM webhooks"),
+    (
+        // Sealed as the secret that it was.
+        "webhooks",
+        "secret_sealed",
+        "SELECT id, tenant_id, previous_sealed AS sealed FROM webhooks WHERE previous_sealed IS NOT NULL",
+    ),
     ("jobs", "sealed", "SELECT id, tenant_id, sealed FROM jobs WHERE sealed IS NOT NULL"),
 ];
 

@@ -1,7 +1,7 @@
 //! What a tenant does of itself when something has happened.
 
 mod chains;
-mod kit;
+pub mod kit;
 mod making;
 mod rights;
 mod running;

@@ -191,7 +191,6 @@ async fn hook_2_what_happened_while_nobody_worked_is_answered_later(ground: Grou
     let door = app.native("a").await;
     let ada = Desk::admin(&app, &door, "ada@a.example").await;
     ada.rename(ada.user, "Before").await;
-    app.advance(60);
     let action = ada.makes(echo(PATCHED, "x.heard")).await;
     ada.rename(ada.user, "After").await;
 

@@ -17,6 +17,7 @@ mod postgres;
 pub mod recovering;
 pub mod restartable;
 pub mod rows;
+pub mod sink;
 pub mod smtp;
 mod smtp_talk;
 mod sound;

@@ -1,9 +1,10 @@
 //! KEY-1, 3, 4: a key is one tenant's, falls at once, and opens only where it lies.
 
 use diesel::prelude::*;
-use doorward::base::{RecordId, SessionId, SigningKeyId};
+use doorward::base::{RecordId, SessionId, SigningKeyId, TenantId, UserId};
 use doorward::components::vault::{MasterKey, Place, Vault};
-use doorward::db::schema::{digid_logins, idempotency_keys, sessions, signing_keys, totp_settings};
+use doorward::db::schema::{digid_logins, idempotency_keys, sessions, signing_keys, totp_settings, webhooks};
+use doorward::db::{DbConn, Json};
 use doorward::management::entity::rules;
 
 use crate::ground::Ground;
@@ -121,6 +122,35 @@ async fn key_4_no_secret_lies_in_the_database_as_it_is(ground: Ground) {
     assert_eq!(forger.kid, key.0);
 }
 
+/// A row in each table whose rows come by other ways than those of a session, its secret sealed for its place.
+fn sealed_rows(
+    conn: &mut DbConn,
+    (tenant, user): (TenantId, UserId),
+    seal: impl Fn(&'static str, &'static str) -> Vec<u8>,
+) {
+    let (totp, bsn) = (seal("totp_settings", "secret_sealed"), seal("digid_logins", "bsn_sealed"));
+    use totp_settings as t;
+    let whose = (t::user_id.eq(user), t::tenant_id.eq(tenant), t::last_step.eq(0_i64));
+    let made = (t::created_at.eq(START), t::updated_at.eq(START), t::secret_sealed.eq(&totp));
+    diesel::insert_into(t::table).values((whose, made)).execute(conn).unwrap();
+    use digid_logins as d;
+    let whose = (d::user_id.eq(user), d::tenant_id.eq(tenant), d::bsn_mac.eq(b"x".to_vec()));
+    let made = (d::created_at.eq(START), d::updated_at.eq(START), d::bsn_sealed.eq(&bsn));
+    diesel::insert_into(d::table).values((whose, made)).execute(conn).unwrap();
+    use webhooks as w;
+    let sealed = seal("webhooks", "secret_sealed");
+    let whose = (w::id.eq(RecordId::of(user.0)), w::tenant_id.eq(tenant), w::is_enabled.eq(false));
+    let words = (w::url.eq(""), w::description.eq(""), w::listens.eq(Json(Vec::<String>::new())));
+    let made = (w::created_at.eq(START), w::updated_at.eq(START));
+    let both = (w::secret_sealed.eq(&sealed), w::previous_sealed.eq(&sealed));
+    diesel::insert_into(w::table).values((whose, words, made, both)).execute(conn).unwrap();
+    use idempotency_keys as i;
+    let answer = seal("idempotency_keys", "answer_sealed");
+    let whose = (i::id.eq(RecordId::of(user.0)), i::tenant_id.eq(tenant), i::created_at.eq(START));
+    let made = (i::key_hash.eq(b"x".to_vec()), i::input_hash.eq(b"x".to_vec()), i::answer_sealed.eq(&answer));
+    diesel::insert_into(i::table).values((whose, made)).execute(conn).unwrap();
+}
+
 async fn key_4_verify_opens_every_sealed_column_there_is(ground: Ground) {
     ground.leave_unsound("what is sealed is bent by hand");
     let app = App::start(ground.clone()).await;
@@ -133,22 +163,7 @@ async fn key_4_verify_opens_every_sealed_column_there_is(ground: Ground) {
         vault.seal(&place, b"a secret").unwrap()
     };
     let (totp, bsn) = (seal("totp_settings", "secret_sealed"), seal("digid_logins", "bsn_sealed"));
-    {
-        use totp_settings as t;
-        let whose = (t::user_id.eq(user), t::tenant_id.eq(door.tenant), t::last_step.eq(0_i64));
-        let made = (t::created_at.eq(START), t::updated_at.eq(START), t::secret_sealed.eq(&totp));
-        diesel::insert_into(t::table).values((whose, made)).execute(conn).unwrap();
-        use digid_logins as d;
-        let whose = (d::user_id.eq(user), d::tenant_id.eq(door.tenant), d::bsn_mac.eq(b"x".to_vec()));
-        let made = (d::created_at.eq(START), d::updated_at.eq(START), d::bsn_sealed.eq(&bsn));
-        diesel::insert_into(d::table).values((whose, made)).execute(conn).unwrap();
-        use idempotency_keys as i;
-        let answer = seal("idempotency_keys", "answer_sealed");
-        let whose = (i::id.eq(RecordId::of(user.0)), i::tenant_id.eq(door.tenant), i::created_at.eq(START));
-        let made =
-            (i::key_hash.eq(b"x".to_vec()), i::input_hash.eq(b"x".to_vec()), i::answer_sealed.eq(&answer));
-        diesel::insert_into(i::table).values((whose, made)).execute(conn).unwrap();
-    }
+    sealed_rows(conn, (door.tenant, user), seal);
     assert_eq!(rules::unopened(conn, &vault).unwrap(), []);
 
     diesel::update(totp_settings::table).set(totp_settings::secret_sealed.eq(&bsn)).execute(conn).unwrap();
@@ -158,10 +173,14 @@ async fn key_4_verify_opens_every_sealed_column_there_is(ground: Ground) {
     answers.execute(conn).unwrap();
     diesel::update(signing_keys::table).set(signing_keys::private_sealed.eq(&totp)).execute(conn).unwrap();
 
+    let both = (webhooks::secret_sealed.eq(&totp), webhooks::previous_sealed.eq(&totp));
+    diesel::update(webhooks::table).set(both).execute(conn).unwrap();
+
     let mut told: Vec<&str> =
         rules::unopened(conn, &vault).unwrap().iter().map(|fault| fault.table).collect();
     told.sort_unstable();
-    assert_eq!(told, ["digid_logins", "idempotency_keys", "sessions", "signing_keys", "totp_settings"]);
+    let tables = ["digid_logins", "idempotency_keys", "sessions", "signing_keys", "totp_settings"];
+    assert_eq!(told, [&tables[..], &["webhooks"; 2]].concat());
     let schema = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/db/schema.rs")).unwrap();
     let columns = schema
         .lines()

@@ -61,6 +61,8 @@ async fn priv_7_members_that_no_route_knows_are_refused(ground: Ground) {
             let path = doorward::identity::serve::places(route).remove(0);
             let path = path.replace("{user}", &user.to_string());
             let path = path.replace("{role}", &doorward::base::RoleId::new().to_string());
+            let path = path.replace("{webhook}", &doorward::base::WebhookId::new().to_string());
+            let path = path.replace("{delivery}", &doorward::base::DeliveryId::new().to_string());
             let path = path.replace("{action}", &doorward::base::ActionId::new().to_string());
             assert!(!path.contains('{'), "{path}: what is its parameter?");
             let method: Method = route.method.word().parse().unwrap();

@@ -26,7 +26,7 @@ const FLOORS: &[&[&str]] = &[
     ],
     &["management", "users", "development"],
     &["triggers"],
-    &["actions"],
+    &["actions", "webhooks"],
     &["auth"],
     &["authentication"],
     &["openapi"],

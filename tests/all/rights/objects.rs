@@ -32,6 +32,7 @@ struct Things {
     session: String,
     invitation: String,
     action: String,
+    webhook: String,
     /// Of that action.
     run: Value,
 }
@@ -45,6 +46,8 @@ impl Things {
         let action = desk.makes(action).await;
         desk.send(&format!("/actions/{action}/run"), json!({})).await;
         let run = desk.runs(&action).await.remove(0);
+        let webhook = json!({ "url": "https://hooks.example.com/", "listens": ["x.heard"] });
+        let webhook = desk.send("/webhooks", webhook).await;
         desk.app.session(desk.door, desk.user).await;
         let newest = sessions::table.filter(sessions::user_id.eq(desk.user)).order(sessions::id.desc());
         let newest: SessionId = newest.select(sessions::id).first(&mut desk.app.ground.connect()).unwrap();
@@ -55,6 +58,7 @@ impl Things {
             session: newest.to_string(),
             invitation: invited.json["invitation"]["id"].as_str().unwrap().to_owned(),
             action,
+            webhook: webhook.says("id").to_owned(),
             run,
         }
     }
@@ -65,9 +69,12 @@ impl Things {
             "id" if of_service == "users" => Some(self.user.to_string()),
             "id" if of_service == "sessions" => Some(self.session.clone()),
             "id" if of_service == "invitations" => Some(self.invitation.clone()),
+            "id" if of_service == "webhooks" => Some(self.webhook.clone()),
+            "event" if of_service == "deliveries" => Some(RecordId::new().to_string()),
+            "webhook" => Some(self.webhook.clone()),
             "id" if of_service == "actions" => Some(self.action.clone()),
             "id" if of_service == "action-runs" => self.run["id"].as_str().map(str::to_owned),
-            "event" | "chain" => self.run[place].as_str().map(str::to_owned),
+            "event" | "chain" if of_service == "action-runs" => self.run[place].as_str().map(str::to_owned),
             "action" => Some(self.action.clone()),
             "runsAs" => Some(self.role.clone()),
             "userId" | "invitedBy" => Some(self.admin.to_string()),
@@ -111,6 +118,7 @@ async fn ten_3_an_id_of_another_tenant_is_as_good_as_none_wherever_one_is_taken(
                 cells.push(cell);
                 ours.delete(&things.role).await;
                 ours.ask(Verb::DELETE, &format!("/actions/{}", things.action), None).await;
+                ours.ask(Verb::DELETE, &format!("/webhooks/{}", things.webhook), None).await;
             }
             found.insert(format!("{} {} {place}", route.method.word(), route.path), cells);
         }
@@ -151,6 +159,9 @@ async fn answered(
         ("permission", json!("auth:user:list")),
         ("name", json!("Grace")),
         ("listens", json!(["x.heard"])),
+        ("url", json!("https://hooks.example.com/")),
+        ("from", json!("2026-01-01T00:00:00Z")),
+        ("to", json!("2026-01-02T00:00:00Z")),
         ("handler", json!("endSessions")),
         ("configuration", json!({})),
         ("conditions", json!(null)),

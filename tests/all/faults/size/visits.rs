@@ -215,6 +215,7 @@ impl<'t> Visitor<'t> {
         }
         self.auditors(home).await;
         self.reactions(home).await;
+        self.webhooks(home).await;
         self.services(home).await;
         self.invite(home).await;
     }
@@ -232,8 +233,17 @@ impl<'t> Visitor<'t> {
             assert_eq!(Reply::of(invited).await.status, 201);
         }
         let user = home.person.user;
-        for service in ["users", "sessions", "roles", "permissions", "invitations", "actions", "action-runs"]
-        {
+        for service in [
+            "users",
+            "sessions",
+            "roles",
+            "permissions",
+            "invitations",
+            "actions",
+            "action-runs",
+            "webhooks",
+            "deliveries",
+        ] {
             let first = app.get_as(door, by, &format!("/api/v1/{service}?$limit=1")).await;
             let (id, next) = (first.json["data"][0]["id"].as_str().unwrap(), first.says("next"));
             for rest in [format!("?$limit=1&$after={next}"), format!("/{id}"), format!("/{id}?id={id}")] {
@@ -269,14 +279,11 @@ impl<'t> Visitor<'t> {
         let one = format!("{at}/{}", made[1]);
         let change = app.request(door, Method::PATCH, &one).bearer_auth(by);
         assert_eq!(Reply::of(change.json(&json!({ "description": "Heard." }))).await.status, 200);
-        app.post_as(
-            door,
-            by,
-            &format!("{one}/try"),
-            json!({ "trigger": "x.heard", "user": home.person.user }),
-        )
-        .await;
-        app.post_as(door, by, &format!("{one}/run"), json!({ "user": home.person.user })).await;
+        let about = json!({ "trigger": "x.heard", "user": home.person.user });
+        let tried = app.post_as(door, by, &format!("{one}/try"), about).await;
+        assert_eq!(tried.status, 200, "{}", tried.text);
+        let run = app.post_as(door, by, &format!("{one}/run"), json!({ "user": home.person.user })).await;
+        assert_eq!(run.status, 200, "{}", run.text);
         let person = format!("/api/v1/users/{}", home.person.user);
         let renamed = app.request(door, Method::PATCH, &person).bearer_auth(by);
         assert_eq!(Reply::of(renamed.json(&json!({ "name": home.tag }))).await.status, 200);
@@ -288,6 +295,47 @@ impl<'t> Visitor<'t> {
         let third = json!({ "name": format!("third {}", home.tag), "listens": ["x.third"], "handler": "endSessions" });
         let third = app.post_as(door, by, at, third).await;
         let gone = app.request(door, Method::DELETE, &format!("{at}/{}", third.says("id"))).bearer_auth(by);
+        assert_eq!(Reply::of(gone).await.status, 200);
+    }
+
+    /// Two webhooks, what they were sent, and what is done about it. Nobody is called at an address in here.
+    async fn webhooks(&self, home: &Home) {
+        let (app, door, by) = (&self.app, &home.door, &home.admin.access);
+        let at = "/api/v1/webhooks";
+        let mut made = Vec::new();
+        for hears in ["doorward.user.post.patch", "x.hooked", "x.gone"] {
+            let webhook = json!({ "url": format!("https://localhost/{}", home.tag), "listens": [hears, "doorward.user.post.patch"] });
+            let reply = app.post_as(door, by, at, webhook).await;
+            assert_eq!(reply.status, 201, "{}", reply.text);
+            made.push(reply.says("id").to_owned());
+        }
+        let one = format!("{at}/{}", made[0]);
+        let change = app.request(door, Method::PATCH, &one).bearer_auth(by);
+        assert_eq!(Reply::of(change.json(&json!({ "description": "Heard." }))).await.status, 200);
+        assert_eq!(app.get_as(door, by, &format!("{one}/secret")).await.status, 200);
+        app.post_as(door, by, &format!("{one}/rotate-secret"), json!({})).await;
+        let person = format!("/api/v1/users/{}", home.person.user);
+        let renamed = app.request(door, Method::PATCH, &person).bearer_auth(by);
+        assert_eq!(
+            Reply::of(renamed.json(&json!({ "name": format!("{} again", home.tag) }))).await.status,
+            200
+        );
+        until("all are tried", async || {
+            let found = app.get_as(door, by, "/api/v1/deliveries").await;
+            found.json["data"]
+                .as_array()
+                .is_some_and(|all| all.iter().filter(|one| one["attempts"] == 1).count() == 3)
+        })
+        .await;
+        for webhook in &made {
+            let range = json!({ "from": "2020-01-01T00:00:00Z", "to": "2040-01-01T00:00:00Z" });
+            app.post_as(door, by, &format!("{at}/{webhook}/replay"), range).await;
+            let listed = format!("/api/v1/deliveries?webhook={webhook}&state=queued");
+            let delivery = app.get_as(door, by, &listed).await;
+            let id = delivery.json["data"][0]["id"].as_str().unwrap().to_owned();
+            app.post_as(door, by, &format!("/api/v1/deliveries/{id}/resend"), json!({})).await;
+        }
+        let gone = app.request(door, Method::DELETE, &format!("{at}/{}", made[2])).bearer_auth(by);
         assert_eq!(Reply::of(gone).await.status, 200);
     }
 

@@ -61,6 +61,28 @@ impl Tour<'_> {
         assert_eq!(self.ask(removed).await.status, 200);
     }
 
+    /// One is made, changed, told of something, and taken away; what it was sent is looked at and sent again.
+    pub(super) async fn webhooks(&mut self, admin: &Holder) {
+        let (at, by, native) = ("/api/v1/webhooks", admin.access.clone(), self.native.clone());
+        // An address in here: nobody is called.
+        let webhook = json!({ "url": "https://localhost/nova", "listens": ["doorward.user.post.patch"] });
+        let made = self.done(&by, at, webhook).await;
+        let one = format!("{at}/{}", made.says("id"));
+        let changed = self.request(&native, Method::PATCH, &one).bearer_auth(&by);
+        assert_eq!(self.ask(changed.json(&json!({ "description": "Nova" }))).await.status, 200);
+        self.done(&by, &format!("{one}/rotate-secret"), json!({})).await;
+        let range = json!({ "from": "2020-01-01T00:00:00Z", "to": "2040-01-01T00:00:00Z" });
+        self.done(&by, &format!("{one}/replay"), range).await;
+        for path in [at, &one, &format!("{one}/secret"), "/api/v1/deliveries"] {
+            assert_eq!(self.get_as(&by, path).await.status, 200, "{path}");
+        }
+        let nobody = doorward::base::DeliveryId::new();
+        self.get_as(&by, &format!("/api/v1/deliveries/{nobody}")).await;
+        self.post_as(&by, &format!("/api/v1/deliveries/{nobody}/resend"), json!({})).await;
+        let removed = self.request(&native, Method::DELETE, &one).bearer_auth(&by);
+        assert_eq!(self.ask(removed).await.status, 200);
+    }
+
     pub(super) async fn people(&mut self, admin: &Holder) {
         let person = self.app.person(&self.native, &self.address("zoe")).await;
         let mine = self.app.session(&self.native, person).await;

@@ -52,6 +52,7 @@ impl<'a> Tour<'a> {
         self.invitations(&admin).await;
         self.people(&admin).await;
         self.actions(&admin).await;
+        self.webhooks(&admin).await;
         self.sessions().await;
         self.rubbish(&admin).await;
     }

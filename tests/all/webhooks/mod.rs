@@ -1,0 +1,4 @@
+//! Whom a tenant tells of what happens, over HTTP.
+
+mod making;
+mod sending;
