@@ -39,6 +39,7 @@ use crate::permissions::catalogue::make_known;
 use crate::services::sockets::{self, Hub, Sockets};
 use crate::sessions::flush::Flush;
 use crate::triggers::outbox::Outbox;
+use crate::webhooks::Deliverer;
 use books::{Books, Open};
 use offered::routes_of;
 pub use offered::{handlers, listeners, routes};
@@ -82,6 +83,7 @@ fn builder(given: &Given) -> Builder {
         .optional(metrics::Listener::at(given.config.server.metrics_listen));
     if given.config.roles.work {
         builder = builder.required(Worker::new(handlers())).required(Outbox::to(listeners()));
+        builder = builder.required(Deliverer::default());
     }
     if given.config.roles.serve {
         let routes: Vec<Arc<Route>> =

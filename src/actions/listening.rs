@@ -9,7 +9,7 @@ use crate::db::Json;
 use crate::db::tx::{Audit, Tx, Work};
 use crate::triggers::entity::Event;
 use crate::triggers::envelope;
-use crate::triggers::outbox::{Listener, Listening};
+use crate::triggers::outbox::{HeardBy, Listener, Listening};
 
 /// Runs that may follow from each other, one after the other.
 const DEEPEST: i32 = 8;
@@ -29,7 +29,11 @@ pub fn listener() -> Listener {
     Listener { enabled, begin }
 }
 
-fn begin(tx: &mut Tx, event: &Event, ids: &[RecordId]) -> Result<()> {
+fn begin(tx: &mut Tx, heard: &[HeardBy<'_>]) -> Result<()> {
+    heard.iter().try_for_each(|(event, ids)| begin_all(tx, event, ids))
+}
+
+fn begin_all(tx: &mut Tx, event: &Event, ids: &[RecordId]) -> Result<()> {
     let Some(tenant) = tx.tenant() else { return Ok(()) };
     // An event that no run caused begins a chain.
     let before = match event.causation {

@@ -419,6 +419,7 @@ table! { deliveries (id) {
     created_at -> Instant,
     updated_at -> Instant,
     ended_at -> Nullable<Instant>,
+    due_at -> Nullable<Instant>,
 } }
 
 table! { outbox_places (name) {

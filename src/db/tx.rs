@@ -291,11 +291,17 @@ impl<'c> Tx<'c> {
             .on_conflict_do_nothing()
             .both()
             .execute(self.conn)?;
+        self.ring()?;
+        Ok(work.id)
+    }
+
+    /// There is something to do once this is committed, here or on another node.
+    pub fn ring(&mut self) -> Result<()> {
         if !self.effects.work {
             self.effects.work = true;
             self.conn.notify("work")?;
         }
-        Ok(work.id)
+        Ok(())
     }
 
     /// Something came to be for which the caller asked.

@@ -4,7 +4,7 @@
 //! Several nodes may read the same, and after a crash it is read again from the place that was kept last: whoever is handed an
 //! event must know whether they had it already.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
@@ -37,9 +37,13 @@ const SKEW: Duration = Duration::from_secs(5);
 pub struct Listener {
     /// Who listens in these tenants, in the order in which they hear.
     pub enabled: fn(&mut DbConn, &[TenantId]) -> Result<Vec<Listening>>,
-    /// Writes down, in the tenant's name, what is to be done for those who heard it. They may have heard it before.
-    pub begin: fn(&mut Tx, &Event, &[RecordId]) -> Result<()>,
+    /// Writes down, in the tenant's name, what is to be done for those who heard it, in the order in which it happened. They may
+    /// have heard it before.
+    pub begin: fn(&mut Tx, &[HeardBy<'_>]) -> Result<()>,
 }
+
+/// An event, and those of one kind who heard it.
+pub type HeardBy<'a> = (&'a Event, &'a [RecordId]);
 
 /// Somebody of a tenant's who listens.
 #[derive(Debug, Clone)]
@@ -197,10 +201,20 @@ fn heard(events: Vec<Event>, listening: &[Vec<Listening>]) -> Vec<Heard> {
 }
 
 fn hand_on(tx: &mut Tx, (listeners, heard): (&[Listener], &[Heard]), last: Place) -> Result<()> {
-    for (event, of_each) in heard {
-        let Some(tenant) = event.tenant else { continue };
-        for (listener, ids) in listeners.iter().zip(of_each).filter(|(_, ids)| !ids.is_empty()) {
-            tx.within(tenant, |tx| (listener.begin)(tx, event, ids))?;
+    let mut of_tenants: BTreeMap<TenantId, Vec<&Heard>> = BTreeMap::new();
+    for one in heard {
+        if let Some(tenant) = one.0.tenant {
+            of_tenants.entry(tenant).or_default().push(one);
+        }
+    }
+    for (tenant, heard) in of_tenants {
+        for (number, listener) in listeners.iter().enumerate() {
+            let theirs =
+                heard.iter().filter_map(|(event, of_each)| Some((event, of_each.get(number)?.as_slice())));
+            let theirs: Vec<HeardBy<'_>> = theirs.filter(|(_, ids)| !ids.is_empty()).collect();
+            if !theirs.is_empty() {
+                tx.within(tenant, |tx| (listener.begin)(tx, &theirs))?;
+            }
         }
     }
     entity::keep(tx.conn, last, tx.now)?;

@@ -1,5 +1,7 @@
 //! Webhooks and what each was sent, in the database.
 
+pub mod claim;
+
 use diesel::prelude::*;
 use serde_json::Value;
 
@@ -29,6 +31,12 @@ impl Webhook {
     pub fn find(conn: &mut DbConn, tenant: TenantId, id: WebhookId) -> QueryResult<Option<Self>> {
         let this = webhooks::table.find(id).filter(webhooks::tenant_id.eq(tenant));
         this.select(columns::<Self>()).get_result(conn).optional()
+    }
+
+    /// Those of them that are there.
+    pub fn known(conn: &mut DbConn, tenant: TenantId, ids: &[WebhookId]) -> QueryResult<Vec<WebhookId>> {
+        let these = webhooks::table.filter(webhooks::id.eq_any(padded(ids)));
+        these.filter(webhooks::tenant_id.eq(tenant)).select(webhooks::id).load(conn)
     }
 
     pub fn enabled(conn: &mut DbConn, tenants: &[TenantId]) -> QueryResult<Vec<Self>> {
@@ -78,6 +86,9 @@ crate::choice! {
     }
 }
 
+/// Rows of one statement: PostgreSQL binds 65,535 values at most.
+const TOGETHER: usize = 500;
+
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = deliveries, treat_none_as_default_value = false)]
 pub struct Delivery {
@@ -97,6 +108,8 @@ pub struct Delivery {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub ended_at: Option<Timestamp>,
+    /// While it is queued: when it is tried next, or until when somebody is at it.
+    pub due_at: Option<Timestamp>,
 }
 
 /// What one try came to.
@@ -114,30 +127,26 @@ impl Delivery {
         this.select(columns::<Self>()).get_result(conn).optional()
     }
 
-    /// False when this event has reached this webhook before.
-    pub fn insert(&self, conn: &mut DbConn) -> QueryResult<bool> {
-        let insert = diesel::insert_into(deliveries::table).values(self).on_conflict_do_nothing().both();
-        Ok(insert.execute(conn)? == 1)
-    }
-
-    pub fn tried(
-        &self,
-        conn: &mut DbConn,
-        state: DeliveryState,
-        tried: &Tried,
-        now: Timestamp,
-    ) -> QueryResult<usize> {
-        use deliveries as d;
-        let is_over = state != DeliveryState::Queued;
-        let ended = is_over.then_some(now);
-        diesel::update(d::table.find(self.id).filter(d::tenant_id.eq(self.tenant_id)))
-            .set((
-                (d::state.eq(state), d::attempts.eq(d::attempts + 1), d::updated_at.eq(now)),
-                (d::last_status.eq(tried.status), d::last_error.eq(tried.error.as_deref())),
-                (d::last_answer.eq(tried.answer.as_deref()), d::duration_ms.eq(tried.duration_ms)),
-                d::ended_at.eq(ended),
-            ))
-            .execute(conn)
+    /// Those that are new: an event reaches a webhook once. Says whether there were any.
+    pub fn insert(conn: &mut DbConn, all: &[Self]) -> QueryResult<bool> {
+        let mut rows = 0;
+        // On SQLite nothing is saved by asking together.
+        let together = if conn.is_postgres() { TOGETHER } else { 1 };
+        for some in all.chunks(together) {
+            rows += match (&mut *conn, some) {
+                (DbConn::Pg(pg), some) => diesel::insert_into(deliveries::table)
+                    .values(some)
+                    .on_conflict_do_nothing()
+                    .execute(pg)?,
+                (conn, [one]) => diesel::insert_into(deliveries::table)
+                    .values(one)
+                    .on_conflict_do_nothing()
+                    .both()
+                    .execute(conn)?,
+                _ => 0,
+            };
+        }
+        Ok(rows > 0)
     }
 
     /// Of a webhook's, those that came to nothing between two times, oldest first.
@@ -160,7 +169,7 @@ impl Delivery {
     pub fn requeue(&self, conn: &mut DbConn, now: Timestamp) -> QueryResult<usize> {
         use deliveries as d;
         let this = d::table.find(self.id).filter(d::tenant_id.eq(self.tenant_id));
-        let again = (d::state.eq(DeliveryState::Queued), d::updated_at.eq(now));
+        let again = (d::state.eq(DeliveryState::Queued), d::updated_at.eq(now), d::due_at.eq(now));
         diesel::update(this).set((again, d::ended_at.eq(None::<Timestamp>))).execute(conn)
     }
 }

@@ -6,7 +6,6 @@ use tracing::instrument;
 use super::answers::{Replayed, SecretShown};
 use super::changes::{NewWebhook, WebhookChange, checked};
 use super::entity::{Delivery, DeliveryState, Webhook};
-use super::listening::send;
 use super::secret::{self, Secret};
 use crate::base::{DeliveryId, Result, TenantId, Timestamp, WebhookId};
 use crate::db::Json;
@@ -188,5 +187,5 @@ pub async fn replay(scope: &Scope, id: WebhookId, range: (Timestamp, Timestamp))
 
 fn again(tx: &mut Tx, delivery: &Delivery) -> Result<()> {
     delivery.requeue(tx.conn, tx.now)?;
-    send(tx, delivery)
+    tx.ring()
 }

@@ -4,14 +4,16 @@
 pub mod answers;
 mod changes;
 pub mod controller;
-mod delivering;
+mod deliverer;
 pub mod entity;
 pub mod events;
 mod listening;
 mod message;
 pub mod secret;
+mod sending;
 pub mod service;
 
+pub use deliverer::Deliverer;
 pub use listening::listener;
 
 use crate::identity::job::Outcome;
@@ -19,10 +21,7 @@ use crate::identity::{Claimed, Handler, Scope};
 use crate::management::cleaning::{self, BATCH};
 
 pub fn handlers() -> Vec<Handler> {
-    vec![
-        delivering::handler(),
-        Handler::new("deliveries.clean", clean).at("45 1 * * *").within(cleaning::PATIENCE),
-    ]
+    vec![Handler::new("deliveries.clean", clean).at("45 1 * * *").within(cleaning::PATIENCE)]
 }
 
 /// What was sent is kept as long as what it told of.

@@ -87,7 +87,10 @@ const SENTENCES: &[(&str, &str)] = &[
     ("roles.serve", "This process answers requests."),
     ("roles.work", "This process carries mail and other jobs."),
     ("jobs.workers", "Jobs at once."),
-    ("jobs.lease", "Seconds after which a silent worker's job is given to another."),
+    (
+        "jobs.lease",
+        "Seconds after which the job or the delivery of a silent worker is given to another; longer than ten, or deliveries are made twice.",
+    ),
     ("jobs.poll", "Seconds between looks for work when nobody rings."),
     ("jobs.keep", "Seconds that a job which is done is kept. Dead ones are kept until they are replayed."),
     (

@@ -80,6 +80,7 @@ fn hush(conn: &mut DbConn, now: Timestamp) -> QueryResult<()> {
     diesel::insert_into(o::table).values(place).execute(conn)?;
     let over =
         (d::state.eq("failed"), d::last_error.eq(RESTORED), d::updated_at.eq(now), d::ended_at.eq(now));
+    let over = (over, d::due_at.eq(None::<Timestamp>));
     diesel::update(d::table.filter(d::state.eq("queued"))).set(over).execute(conn)?;
     let over =
         (r::state.eq("failed"), r::last_error.eq(RESTORED), r::updated_at.eq(now), r::ended_at.eq(now));

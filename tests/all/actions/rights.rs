@@ -17,6 +17,7 @@ on_both!(
     priv_2_an_action_does_nothing_to_somebody_who_holds_more,
     job_2_what_an_action_may_is_asked_when_it_runs,
     job_2_an_action_that_runs_as_nobody_changes_nobody,
+    priv_3_an_action_leaves_the_last_active_admin,
     priv_8_a_role_that_is_deleted_is_nobodys_right,
     race_of_an_action_and_a_demotion_nothing_is_given_after_it,
 );
@@ -147,6 +148,28 @@ async fn job_2_an_action_that_runs_as_nobody_changes_nobody(ground: Ground) {
 
     assert_eq!(ada.ended(&action, 1).await[0]["detail"]["key"], "actions.run.notAllowed");
     assert!(ada.roles_of(bob.user).await.is_empty());
+}
+
+async fn priv_3_an_action_leaves_the_last_active_admin(ground: Ground) {
+    let app = App::start(ground).await;
+    let door = app.native("a").await;
+    let ada = Desk::admin(&app, &door, "ada@a.example").await;
+    let admin = ada.named("admin").await;
+    let taking = json!({ "name": "take", "listens": ["x.never"], "handler": "takeRole",
+        "configuration": { "role": "admin" }, "runsAs": admin });
+    let disabling =
+        json!({ "name": "out", "listens": ["x.never"], "handler": "disableUser", "runsAs": admin });
+
+    for (action, why) in
+        [(taking, "authPermission.userRemoveRole.lastAdmin"), (disabling, "auth.setUserActive.lastAdmin")]
+    {
+        let action = ada.makes(action).await;
+        let run = ada.send(&format!("/actions/{action}/run"), json!({ "user": ada.user })).await;
+        assert_eq!(run.status, 200, "{}", run.text);
+        assert_eq!(ada.ended(&action, 1).await[0]["detail"]["key"], why);
+    }
+
+    assert_eq!(ada.look("/auth/me").await.status, 200);
 }
 
 async fn priv_8_a_role_that_is_deleted_is_nobodys_right(ground: Ground) {

@@ -21,6 +21,7 @@ mod partition;
 mod power;
 mod proxy;
 mod races;
+mod reactions;
 mod recovery;
 mod restart;
 mod rolling;

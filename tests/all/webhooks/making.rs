@@ -44,9 +44,14 @@ async fn a_webhook_is_made_changed_and_taken_away(ground: Ground) {
 async fn race_a_tenant_has_an_end_of_webhooks(ground: Ground) {
     let app = App::start(ground).await;
     let door = app.native("a").await;
-    let ada = Desk::admin(&app, &door, "ada@a.example").await;
+    // Changes of one person queue anyway.
+    let mut desks = Vec::new();
+    for number in 0..6 {
+        desks.push(Desk::admin(&app, &door, &format!("p{number}@a.example")).await);
+    }
 
-    let all = (0..60).map(|_| ada.send("/webhooks", json!({ "url": URL, "listens": [PATCHED] })));
+    let webhook = json!({ "url": URL, "listens": [PATCHED] });
+    let all = (0..60).map(|number| desks[number % 6].send("/webhooks", webhook.clone()));
     let (made, refused): (Vec<_>, Vec<_>) =
         join_all(all).await.into_iter().partition(|answer| answer.status == 201);
 
@@ -58,16 +63,17 @@ async fn race_of_a_changed_webhook_and_its_turned_secret_both_stay(ground: Groun
     let app = App::start(ground).await;
     let door = app.native("a").await;
     let ada = Desk::admin(&app, &door, "ada@a.example").await;
+    let bob = Desk::admin(&app, &door, "bob@a.example").await;
     let made = ada.send("/webhooks", json!({ "url": URL, "listens": [PATCHED] })).await;
     let at = format!("/webhooks/{}", made.says("id"));
     let turn = format!("{at}/rotate-secret");
 
-    for number in 0..25 {
+    for number in 0..10 {
         let description = format!("Number {number}");
-        let change = ada.patch(&at, json!({ "description": description }));
-        let (turned, changed) = tokio::join!(ada.send(&turn, json!({})), change);
+        let changes = (0..10).map(|_| bob.patch(&at, json!({ "description": description })));
+        let (turned, changed) = tokio::join!(ada.send(&turn, json!({})), join_all(changes));
 
-        assert!(turned.status == 200 && changed.status == 200, "{} {}", turned.text, changed.text);
+        assert!(turned.status == 200 && changed.iter().all(|answer| answer.status == 200), "{}", turned.text);
         assert_eq!(ada.look(&format!("{at}/secret")).await.says("secret"), turned.says("secret"));
         assert_eq!(ada.look(&at).await.says("description"), description);
     }

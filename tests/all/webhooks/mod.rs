@@ -1,4 +1,5 @@
 //! Whom a tenant tells of what happens, over HTTP.
 
 mod making;
+mod places;
 mod sending;
