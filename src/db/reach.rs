@@ -38,3 +38,10 @@ pub enum Above {
     /// Nothing is looked up: nodes talk to each other.
     Nodes,
 }
+
+impl Reach {
+    /// What no caller waits for. It takes half of the connections at most, so that the other half is the callers'.
+    pub fn is_nobodys_wish(self) -> bool {
+        matches!(self, Self::Above(Above::Happened | Above::Work | Above::Housekeeping))
+    }
+}

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use diesel::r2d2::{self, ManageConnection, R2D2Connection};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{Instrument, Span, debug_span};
 
 use super::conn::{DbConn, is_postgres};
@@ -48,6 +48,8 @@ pub struct Db(Arc<Inner>);
 struct Inner {
     pool: r2d2::Pool<Manager>,
     permits: Arc<Semaphore>,
+    /// Of these, what may be taken for what no caller waits for.
+    aside: Arc<Semaphore>,
     writes: Writes,
     postgres: bool,
 }
@@ -122,7 +124,8 @@ impl Db {
             Writes::OneThread(Writer::start(&settings.url, &settings.also()).map_err(Error::internal)?)
         };
         let permits = Arc::new(Semaphore::new(connections as usize));
-        Ok(Self(Arc::new(Inner { pool, permits, writes, postgres })))
+        let aside = Arc::new(Semaphore::new((connections as usize / 2).max(1)));
+        Ok(Self(Arc::new(Inner { pool, permits, aside, writes, postgres })))
     }
 
     pub fn is_postgres(&self) -> bool {
@@ -190,10 +193,17 @@ impl View {
         }
     }
 
+    async fn permit(&self) -> (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>) {
+        let aside = match self.reach.is_nobodys_wish() {
+            true => self.db.aside.clone().acquire_owned().await.ok(),
+            false => None,
+        };
+        (aside, self.db.permits.clone().acquire_owned().await.ok())
+    }
+
     async fn on_pool(self, run: Attempt) -> Result<()> {
         let since = Instant::now();
-        let waiting = self.db.permits.clone().acquire_owned();
-        let Ok(Ok(permit)) = tokio::time::timeout(WAIT, waiting).await else {
+        let Ok(permit) = tokio::time::timeout(WAIT, self.permit()).await else {
             return Err(BUSY.retry_after(1));
         };
         let pool = self.db.pool.clone();

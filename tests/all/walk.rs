@@ -38,7 +38,7 @@ impl Running {
         let (folder, address) = (tempfile::tempdir().unwrap(), free());
         let mut server = Command::new(env!("CARGO_BIN_EXE_doorward"));
         server.current_dir(&folder).env_clear().env("PATH", path());
-        server.args(["--listen", &address.to_string(), "--metrics-listen", &free().to_string()]);
+        server.args(["--listen", &address.to_string(), "--metrics-listen", "127.0.0.1:0"]);
         let server = server.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap();
         let running = Self { server, port: address.port(), folder };
         let ready = format!("curl -sf http://{address}/health/ready");

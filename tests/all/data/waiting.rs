@@ -1,16 +1,18 @@
 //! Writes that meet: who loses a race runs again, who waits in vain is told to come back, whatever the server's language.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use doorward::base::{Result, TenantId};
 use doorward::db::schema::tenants;
-use doorward::db::{Above, DbConn};
+use doorward::db::{Above, Db, DbConn, DbSettings};
+use futures_util::future::join_all;
 
 use crate::ground::app::{App, START};
+use crate::ground::work::until;
 use crate::ground::{Ground, Kind, on_both};
 
 on_both!(
@@ -18,6 +20,7 @@ on_both!(
     who_waits_too_long_for_a_lock_is_told_to_come_back,
     the_database_is_asked_for_english_and_may_refuse,
     dur_1_no_commit_waits_for_less_than_the_disk,
+    what_no_caller_waits_for_leaves_half_of_the_connections_to_callers,
 );
 
 fn touch(conn: &mut DbConn, tenant: TenantId) -> Result<()> {
@@ -117,4 +120,34 @@ async fn dur_1_no_commit_waits_for_less_than_the_disk(ground: Ground) {
 
     assert_eq!(weaker, ["on"; 4]);
     assert_eq!(waits("remote_apply"), "remote_apply", "an operator who asks for more gets it");
+}
+
+async fn what_no_caller_waits_for_leaves_half_of_the_connections_to_callers(ground: Ground) {
+    App::start(ground.clone()).await.running.platform.stop().await;
+    let db = Db::open(&DbSettings { url: ground.url(), connections: 4, cache_kib: 2_000 }).unwrap();
+    let (held, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let asides = (0..8).map(|_| {
+        let (held, done) = (held.clone(), done.clone());
+        db.above(Above::Work).read(move |_| {
+            held.fetch_add(1, Ordering::SeqCst);
+            let began = Instant::now();
+            while !done.load(Ordering::SeqCst) && began.elapsed() < Duration::from_secs(10) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Ok(())
+        })
+    });
+    let caller = async {
+        until("they hold what they may", async || held.load(Ordering::SeqCst) == 2).await;
+        let asked =
+            db.above(Above::Doorstep).read(|conn| Ok(tenants::table.count().get_result::<i64>(conn)?));
+        let answered = asked.await;
+        let held = held.load(Ordering::SeqCst);
+        done.store(true, Ordering::SeqCst);
+        (answered, held)
+    };
+
+    let (_, (answered, held)) = tokio::join!(join_all(asides), caller);
+
+    assert!(answered.is_ok() && held == 2, "{answered:?} beside {held}");
 }

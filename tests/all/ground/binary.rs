@@ -47,8 +47,9 @@ fn heard(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
     })
 }
 
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// Both held until both are known: one that is let go may be given out again at once.
+fn free() -> [SocketAddr; 2] {
+    [(), ()].map(|()| TcpListener::bind("127.0.0.1:0").unwrap()).map(|held| held.local_addr().unwrap())
 }
 
 impl Installation {
@@ -68,11 +69,11 @@ impl Installation {
     /// Nothing but two free ports.
     pub fn bare() -> Self {
         let folder = TempDir::with_prefix("doorward-test-").unwrap();
-        let address = free();
+        let [address, metrics] = free();
         let variables = Vec::new();
         let bare = Self { folder, variables, address };
         bare.with("DOORWARD_SERVER__LISTEN", &address.to_string())
-            .with("DOORWARD_SERVER__METRICS_LISTEN", &free().to_string())
+            .with("DOORWARD_SERVER__METRICS_LISTEN", &metrics.to_string())
             .with("DOORWARD_HASHING__MEMORY_KIB", "64")
     }
 
