@@ -103,7 +103,9 @@ impl Drop for Outbox {
 }
 
 async fn read_on(house: House, listeners: Vec<Listener>) {
-    let mut reader = Reader { house, listeners, at: None, kept: Instant::now(), heard: Instant::now() };
+    let mut patience = GLANCE;
+    let mut reader =
+        Reader { house, listeners, at: None, kept: Instant::now(), heard: Instant::now(), found: false };
     loop {
         let begun = Instant::now();
         // Listening begins before the look: what happens in between rings all the same.
@@ -113,7 +115,12 @@ async fn read_on(house: House, listeners: Vec<Listener>) {
         match reader.look().await {
             Ok(true) => {}
             Ok(false) => {
-                let _ = timeout(GLANCE, more).await;
+                if reader.found {
+                    patience = GLANCE;
+                }
+                // What rang may stand behind a transaction that is about to end: nobody rings again for it.
+                let rung = timeout(patience, more).await.is_ok();
+                patience = if rung { BREATH } else { (patience * 2).min(GLANCE) };
                 let apart = if reader.heard < begun { UNHEARD } else { BREATH };
                 sleep(BREATH.max(apart.saturating_sub(begun.elapsed()))).await;
             }
@@ -132,6 +139,8 @@ struct Reader {
     kept: Instant,
     /// By anybody, last.
     heard: Instant,
+    /// Whether the last look found anything.
+    found: bool,
 }
 
 impl Reader {
@@ -154,6 +163,7 @@ impl Reader {
             Ok((events, listening.collect::<Result<Vec<_>>>()?))
         });
         let (events, listening) = read.await?;
+        self.found = !events.is_empty();
         let Some(last) = events.last().map(Event::place) else {
             self.at = Some(at);
             return Ok(false);

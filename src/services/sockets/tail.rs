@@ -25,6 +25,8 @@ use crate::identity::Access;
 const BATCH: i64 = 500;
 /// What happens within it is told together.
 const BREATH: Duration = Duration::from_millis(15);
+/// Between looks for what rang and was not to be seen yet: longer each time.
+const SOON: Duration = Duration::from_millis(15);
 /// A notice may be lost.
 const GLANCE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(1);
@@ -63,6 +65,7 @@ async fn follow(
         Some(place) => place,
         None => hub.house.db.above(Above::Happened).read(newest).await?,
     };
+    let mut patience = GLANCE;
     while !hub.is_empty() {
         hub.has_read(place);
         *known = Some(place);
@@ -76,10 +79,15 @@ async fn follow(
             let next = Place { xact: last.xact, sequence: last.sequence, ..place };
             tell(hub, events).await?;
             place = next;
+            patience = GLANCE;
             sleep(BREATH).await;
         } else {
             tokio::select! {
-                _ = timeout(GLANCE, more) => sleep(BREATH).await,
+                rung = timeout(patience, more) => {
+                    // What rang may stand behind a transaction that is about to end: nobody rings again for it.
+                    patience = if rung.is_ok() { SOON } else { (patience * 2).min(GLANCE) };
+                    sleep(BREATH).await;
+                }
                 Some(socket) = joining.recv() => hub.join(&socket),
             }
         }
