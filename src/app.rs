@@ -44,7 +44,7 @@ use books::{Books, Open};
 use offered::routes_of;
 pub use offered::{handlers, listeners, routes};
 
-use crate::development;
+use crate::{actions, development};
 
 /// What a process is given before it has components.
 #[derive(Clone)]
@@ -227,6 +227,7 @@ impl Component for Shared {
             templates,
             recorder,
             disguise,
+            asking: Some(actions::ask),
         }))
     }
 }

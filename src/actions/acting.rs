@@ -29,6 +29,12 @@ pub fn act(tx: &mut Tx, doing: &Doing, about: &About<'_>) -> Result<Value> {
         throw(tx, trigger, data, about.person)?;
         return Ok(json!({ "thrown": trigger }));
     }
+    // By hand and in a try there is nothing to refuse: it says what it would do.
+    match doing {
+        Doing::Deny(reason) => return Ok(json!({ "denies": reason })),
+        Doing::Ask(webhook, _) => return Ok(json!({ "asks": webhook })),
+        _ => {}
+    }
     // Whoever decides by rights queues with those who change them.
     tx.lock(RIGHTS, about.tenant)?;
     let user = about.person.ok_or_else(|| NOBODY.error())?;
@@ -60,7 +66,7 @@ pub fn act(tx: &mut Tx, doing: &Doing, about: &About<'_>) -> Result<Value> {
             users::steps::disable(tx, about.house, &locked)?;
             Ok(json!({ "disabled": person.is_active() }))
         }
-        Doing::Throw(..) => Ok(Value::Null),
+        Doing::Throw(..) | Doing::Deny(_) | Doing::Ask(..) => Ok(Value::Null),
     }
 }
 

@@ -10,7 +10,7 @@ use super::handlers::{Doing, Kind};
 use crate::base::error::INVALID;
 use crate::base::{ActionId, FieldError, Result, RoleId, TenantId, Timestamp};
 use crate::db::Json;
-use crate::triggers::catalogue::{is_own, is_pattern, matches};
+use crate::triggers::catalogue::{is_own, is_pattern, is_point, matches};
 
 const NAME: usize = 80;
 const DESCRIPTION: usize = 500;
@@ -188,8 +188,12 @@ fn wrong_triggers(action: &Action) -> Vec<FieldError> {
     if listens.is_empty() || listens.len() > LISTENED {
         wrong.push(fault("listens", "validator.length", format!("1 to {LISTENED} triggers.")));
     }
-    for (at, _) in listens.iter().enumerate().filter(|(_, pattern)| !is_pattern(pattern)).take(LISTENED) {
-        let detail = "This can never happen; GET /triggers names what can.";
+    let (is_heard, detail): (fn(&str) -> bool, _) = if action.handler.is_before() {
+        (is_point, "Nobody is asked at this moment; GET /triggers names those with `pre`.")
+    } else {
+        (is_pattern, "This can never happen; GET /triggers names what can.")
+    };
+    for (at, _) in listens.iter().enumerate().filter(|(_, pattern)| !is_heard(pattern)).take(LISTENED) {
         wrong.push(fault(&format!("listens[{at}]"), "validator.pattern", detail));
     }
     let thrown =

@@ -80,6 +80,8 @@ crate::choice! {
         /// Its conditions did not hold, or the action was gone or switched off.
         Skipped = "skipped",
         Failed = "failed",
+        /// Before it was done: it said no.
+        Denied = "denied",
         /// Never begun: its chain was too long.
         Stopped = "stopped",
     }

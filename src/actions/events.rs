@@ -11,16 +11,19 @@ use super::answers::{Begun, Tried, WouldDo};
 use super::changes::{ActionChange, NewAction, checked};
 use super::conditions;
 use super::entity::{Action, Run, RunState};
+use super::handlers::Doing;
 use super::running;
-use crate::base::{ActionId, ActionRunId, DomainEventId, Error, JobId, Result, TenantId, UserId};
+use crate::base::error::INVALID;
+use crate::base::{ActionId, ActionRunId, DomainEventId, Error, FieldError, JobId, Result, TenantId, UserId};
 use crate::db::Json;
-use crate::db::tx::{Audit, Happened, Tx, Work};
+use crate::db::tx::{Audit, Forget, Happened, Tx, Work};
 use crate::identity::{Live, Scope};
 use crate::permissions::entity::Role;
 use crate::permissions::known::{ACTION_MANAGE, USER_LIST};
 use crate::permissions::steps::{RIGHTS, held, may_grant};
 use crate::triggers::catalogue;
 use crate::triggers::envelope::{completed, person};
+use crate::webhooks::entity::Webhook;
 
 crate::refusals! {
     UNKNOWN_ACTION = 404 "actions.unknown" "This tenant has no such action.";
@@ -50,6 +53,7 @@ pub async fn create(scope: &Scope, new: NewAction) -> Result<ActionId> {
     let write = scope.write(move |tx| {
         let action = Action { created_at: tx.now, updated_at: tx.now, ..action.clone() };
         may_run_as(tx, &by, &[&action])?;
+        knows_whom_to_ask(tx, &action)?;
         if Action::count(tx.conn, by.tenant)? >= MOST {
             return Err(TOO_MANY_ACTIONS.error());
         }
@@ -74,6 +78,7 @@ pub async fn change(scope: &Scope, id: ActionId, change: ActionChange) -> Result
         let action = change.clone().of(was.clone(), tx.now);
         checked(&action)?;
         may_run_as(tx, &by, &[&was, &action])?;
+        knows_whom_to_ask(tx, &action)?;
         if Action::is_named(tx.conn, by.tenant, &action.name, id)? {
             return Err(DUPLICATE_NAME.error());
         }
@@ -107,7 +112,18 @@ fn found(tx: &mut Tx, tenant: TenantId, id: ActionId) -> Result<Action> {
 fn told(tx: &mut Tx, action: &Action, (event, trigger): (&'static str, &'static str)) -> Result<()> {
     let data = json!({ "name": action.name });
     tx.audit(Audit::success(event).of("action", action.id).with(data.clone()))?;
+    // Who is asked is remembered with the tenant.
+    tx.forget(Forget::Tenant(action.tenant_id))?;
     tx.throw(Happened::new(trigger, "action", action.id).with(data))
+}
+
+fn knows_whom_to_ask(tx: &mut Tx, action: &Action) -> Result<()> {
+    let Ok(Doing::Ask(webhook, _)) = action.handler.read(&action.configuration.0) else { return Ok(()) };
+    if Webhook::find(tx.conn, action.tenant_id, webhook)?.is_some() {
+        return Ok(());
+    }
+    let detail = "This tenant has no such webhook.";
+    Err(INVALID.with(vec![FieldError::new("$.configuration.webhook", "validator.oneOf", detail)]))
 }
 
 /// Nobody lets an action do what they may not do themselves, and nobody bends one that may do more (PRIV-1). What they hold

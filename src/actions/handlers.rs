@@ -5,12 +5,18 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::base::WebhookId;
 use crate::permissions::known::{PERMISSION_MANAGE, USER_MANAGE};
 use crate::triggers::catalogue::is_own;
 
+/// Characters of a reason.
+const REASON: usize = 200;
+
 crate::choice! {
     Kind {
+        Ask = "ask",
         AssignRole = "assignRole",
+        Deny = "deny",
         DisableUser = "disableUser",
         EndSessions = "endSessions",
         TakeRole = "takeRole",
@@ -26,6 +32,35 @@ pub enum Doing {
     EndSessions,
     DisableUser,
     Throw(String, Value),
+    /// Says no, in the tenant's words or in ours.
+    Deny(Option<String>),
+    Ask(WebhookId, IfUnanswered),
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum IfUnanswered {
+    #[default]
+    Deny,
+    Allow,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Denial {
+    /// Shown to whoever is refused.
+    #[schemars(length(min = 1, max = 200))]
+    reason: Option<String>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct WhomToAsk {
+    /// A webhook of this tenant, whatever it listens to. It answers `{"allow": true}`, or `{"allow": false, "reason": "…"}`.
+    webhook: WebhookId,
+    /// What counts when it gives no such answer within three seconds.
+    #[serde(default)]
+    if_unanswered: IfUnanswered,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -54,6 +89,8 @@ struct Nothing {}
 impl Kind {
     pub fn about(self) -> &'static str {
         match self {
+            Self::Ask => "Before it is done: asks a webhook whether it may be.",
+            Self::Deny => "Before it is done: says no where the conditions hold.",
             Self::AssignRole => "Gives the person whom it concerns a role.",
             Self::DisableUser => "Switches the person's account off and ends their sessions.",
             Self::EndSessions => "Ends the person's sessions in this tenant.",
@@ -67,8 +104,13 @@ impl Kind {
         match self {
             Self::AssignRole | Self::TakeRole => Some(PERMISSION_MANAGE),
             Self::DisableUser | Self::EndSessions => Some(USER_MANAGE),
-            Self::Throw => None,
+            Self::Throw | Self::Ask | Self::Deny => None,
         }
+    }
+
+    /// Whether it is for what is not done yet.
+    pub fn is_before(self) -> bool {
+        matches!(self, Self::Ask | Self::Deny)
     }
 
     /// JSON Schema of its configuration.
@@ -78,6 +120,8 @@ impl Kind {
             Self::AssignRole | Self::TakeRole => generator.into_root_schema_for::<WhichRole>(),
             Self::DisableUser | Self::EndSessions => generator.into_root_schema_for::<Nothing>(),
             Self::Throw => generator.into_root_schema_for::<Thrown>(),
+            Self::Ask => generator.into_root_schema_for::<WhomToAsk>(),
+            Self::Deny => generator.into_root_schema_for::<Denial>(),
         };
         schema.to_value()
     }
@@ -89,6 +133,17 @@ impl Kind {
             Self::TakeRole => Doing::TakeRole(shaped::<WhichRole>(configuration)?.role),
             Self::DisableUser => shaped::<Nothing>(configuration).map(|_| Doing::DisableUser)?,
             Self::EndSessions => shaped::<Nothing>(configuration).map(|_| Doing::EndSessions)?,
+            Self::Ask => {
+                let WhomToAsk { webhook, if_unanswered } = shaped(configuration)?;
+                Doing::Ask(webhook, if_unanswered)
+            }
+            Self::Deny => {
+                let Denial { reason } = shaped(configuration)?;
+                if reason.as_deref().is_some_and(|reason| !is_sentence(reason)) {
+                    return Err("A reason is one line of 1 to 200 characters.".into());
+                }
+                Doing::Deny(reason)
+            }
             Self::Throw => {
                 let Thrown { trigger, data } = shaped(configuration)?;
                 if !is_own(&trigger) {
@@ -98,6 +153,11 @@ impl Kind {
             }
         })
     }
+}
+
+/// What may be shown to a stranger as the reason.
+pub fn is_sentence(text: &str) -> bool {
+    !text.trim().is_empty() && text.chars().count() <= REASON && !text.chars().any(char::is_control)
 }
 
 fn shaped<T: DeserializeOwned>(configuration: &Value) -> Result<T, String> {

@@ -6,6 +6,7 @@
 
 mod acting;
 pub mod answers;
+mod asking;
 mod changes;
 pub mod conditions;
 pub mod controller;
@@ -16,6 +17,7 @@ mod listening;
 mod running;
 pub mod service;
 
+pub use asking::ask;
 pub use listening::listener;
 
 use crate::identity::job::Outcome;

@@ -9,6 +9,7 @@ use crate::auth::password::events::{CODE_NOT_DUE, NOT_VERIFIED, WRONG_CODE, WRON
 use crate::base::error::{BUSY, RATE_LIMITED};
 use crate::base::{Email, Password, PlainToken, ProofRequestId, Result};
 use crate::http::{Answer, Reply, WithCookies};
+use crate::identity::asking::{DENIED, UNANSWERED};
 use crate::identity::gate::{INVALID_TENANT, REVOKED};
 use crate::identity::route::{Binding, Call, read};
 use crate::identity::{Access, Method, Route, SUCCESS, Scope, Success};
@@ -25,6 +26,7 @@ pub fn routes() -> Vec<Route> {
             .answers(201)
             .refuses(&[&WRONG_LOGIN, &NOT_VERIFIED, &FACTOR_DUE, &WRONG_CODE, &CODE_NOT_DUE, &REVOKED])
             .refuses(&[&INVALID_TENANT, &RATE_LIMITED, &BUSY])
+            .refuses(&[&DENIED, &UNANSWERED])
             .cookie()
             .binds(Binding::In),
         Route::of_service(Method::Delete, "/authentication", Access::Session, remove)

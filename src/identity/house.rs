@@ -7,8 +7,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, Semaphore, broadcast};
 
+use super::asking::Asking;
 use super::client::App;
 use super::denials::Denials;
 use super::gather::{Gather, reading};
@@ -71,6 +72,12 @@ pub struct Inner {
     pub asked_people: Gather<(TenantId, UserId), (), Arc<dyn Any + Send + Sync>>,
     pub asked_standing: Gather<SessionId, (), Arc<Standing>>,
     pub asked_rotations: Gather<SessionId, Spent, Arc<Session>>,
+    /// Who is asked before something is done.
+    pub asking: Option<Asking>,
+    /// Of a tenant, in the shape of the room that asks.
+    pub askers: Cache<TenantId, Arc<dyn Any + Send + Sync>>,
+    /// How many more of a tenant's may be asked at once.
+    pub asked_places: moka::sync::Cache<TenantId, Arc<Semaphore>>,
     /// Whether a tenant holds password hashes that other systems made.
     pub foreign_hashes: moka::sync::Cache<TenantId, bool>,
     live: Cache<SessionId, Option<Arc<Live>>>,
@@ -109,6 +116,7 @@ pub struct Lent {
     pub templates: Arc<Templates>,
     pub recorder: Recorder,
     pub disguise: Disguise,
+    pub asking: Option<Asking>,
 }
 
 impl Deref for House {
@@ -138,6 +146,9 @@ impl House {
             egress: lent.egress,
             templates: lent.templates,
             recorder: lent.recorder,
+            asking: lent.asking,
+            askers: Cache::new(2_000, TRUSTED),
+            asked_places: moka::sync::Cache::new(2_000),
             disguise: lent.disguise,
             denials: Denials::default(),
             work: Arc::default(),
@@ -252,6 +263,15 @@ impl House {
         Ok(found)
     }
 
+    /// Who is asked in a tenant before something is done.
+    pub async fn askers(
+        &self,
+        tenant: TenantId,
+        find: impl FnMut(&mut DbConn) -> Result<Arc<dyn Any + Send + Sync>> + Send + 'static,
+    ) -> Result<Arc<dyn Any + Send + Sync>> {
+        self.remembered(&self.askers, tenant, find).await
+    }
+
     /// Entries under names that callers made up, or may have.
     pub fn names_known(&self) -> usize {
         self.hosts.len() + self.pages.len() + self.apps.len() + self.origins.len()
@@ -278,6 +298,7 @@ impl House {
                 self.origins.clear();
                 self.pages.clear();
                 self.people.evict_where(|(shown, _), _| *shown == tenant);
+                self.askers.evict(&tenant);
             }
         }
         // Nobody need listen.
@@ -298,6 +319,7 @@ impl House {
     pub fn forget_all(&self) {
         self.live.clear();
         self.people.clear();
+        self.askers.clear();
         self.blocks.invalidate_all();
         self.tenants.clear();
         self.hosts.clear();

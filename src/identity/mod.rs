@@ -1,5 +1,6 @@
 //! Who is asking: tenant, client, user and session rows; a request becomes a `Scope` here.
 
+pub mod asking;
 pub mod carry;
 pub mod client;
 pub mod denials;

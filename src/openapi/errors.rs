@@ -12,6 +12,7 @@ use crate::base::error::{
 use crate::base::{Error, FieldError, RequestId};
 use crate::components::sandbox;
 use crate::http::problem;
+use crate::identity::asking;
 use crate::identity::gate::{
     self, ANOTHER_TENANT, COOKIE_NEEDS_ORIGIN, FOREIGN_ORIGIN, INVALID_CLIENT, INVALID_TENANT,
     MISSING_PERMISSION, REVOKED, UNKNOWN_CLIENT,
@@ -31,6 +32,7 @@ pub fn declared() -> Vec<(&'static str, &'static [&'static Refusal])> {
         ("components/sandbox.rs", sandbox::ALL),
         ("services/mod.rs", services::ALL),
         ("services/sockets/mod.rs", services::sockets::ALL),
+        ("identity/asking.rs", asking::ALL),
         ("identity/gate.rs", gate::ALL),
         ("identity/once.rs", once::ALL),
         ("identity/token.rs", token::ALL),

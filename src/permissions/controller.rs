@@ -12,6 +12,7 @@ use super::known::PERMISSION_MANAGE;
 use crate::base::error::INVALID;
 use crate::base::identifier::is_role;
 use crate::base::{FieldError, Result, RoleId, UserId};
+use crate::identity::asking::{DENIED, UNANSWERED};
 use crate::identity::{Access, Method, Nothing, Route, SUCCESS, Scope, Success};
 
 const MANAGES: Access = Access::Permission(PERMISSION_MANAGE);
@@ -82,6 +83,7 @@ fn of_people() -> Vec<Route> {
             .named("permissions.assign_role", "Give somebody a role that holds no more than you do.")
             .refuses(&grants)
             .refuses(&[&HAS_ROLE])
+            .refuses(&[&DENIED, &UNANSWERED])
             .original(),
         Route::new(Method::Post, "/auth/permission/user/{user}/remove-role", MANAGES, remove_role)
             .named("permissions.remove_role", "Take a role from somebody. The last admin stays.")

@@ -125,10 +125,20 @@ pub fn mint(tx: &mut Tx, house: &House, new: New<'_>) -> Result<Minted> {
 /// Whose proof this is, not yet used: their row is locked before the proof is, as everywhere.
 pub fn person(
     conn: &mut DbConn,
-    (tenant, purpose): (TenantId, Purpose),
+    of: (TenantId, Purpose),
     presented: &Presented,
     now: Timestamp,
 ) -> Result<Option<UserId>> {
+    Ok(peeked(conn, of, presented, now)?.and_then(|proof| proof.user_id))
+}
+
+/// The proof that is meant, neither used nor compared: what it is about, and not that somebody holds it.
+pub fn peeked(
+    conn: &mut DbConn,
+    (tenant, purpose): (TenantId, Purpose),
+    presented: &Presented,
+    now: Timestamp,
+) -> Result<Option<Proof>> {
     let found = match presented {
         Presented::Link(token) => Proof::peek(conn, purpose, &token.hash(), now)?,
         Presented::Code(typed) => {
@@ -136,7 +146,7 @@ pub fn person(
             Spot { tenant, purpose, address, request }.any(conn)?
         }
     };
-    Ok(found.filter(|proof| proof.tenant_id == tenant).and_then(|proof| proof.user_id))
+    Ok(found.filter(|proof| proof.tenant_id == tenant))
 }
 
 /// Uses up what somebody brought. See [`consume_link`] and [`consume_code`].

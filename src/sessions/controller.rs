@@ -12,6 +12,7 @@ use super::events::{
 use super::switch::{self, Target, Tenants};
 use crate::base::{PlainToken, Result, SessionId, TenantId};
 use crate::http::WithCookies;
+use crate::identity::asking::{DENIED, UNANSWERED};
 use crate::identity::{Access, ClientKind, Method, Nothing, Route, SUCCESS, Scope, Success};
 
 pub fn routes() -> Vec<Route> {
@@ -58,6 +59,8 @@ pub fn routes() -> Vec<Route> {
                 &switch::NOT_FROM_HERE,
                 &switch::FACTOR_REQUIRED,
                 &switch::NO_CLIENT,
+                &DENIED,
+                &UNANSWERED,
             ])
             .cookie(),
     ]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 use tracing::instrument;
 
 use super::answers::TokenPair;
@@ -11,6 +12,7 @@ use super::steps::{self, Start, Started};
 use crate::base::{Error, Result, TenantId};
 use crate::db::{Above, Tx};
 use crate::http::Cookie;
+use crate::identity::asking::Question;
 use crate::identity::{App, ClientKind, House, Live, LoginType, Membership, Scope, Tenant, User, gate};
 
 crate::refusals! {
@@ -62,7 +64,7 @@ pub async fn tenants(scope: &Scope) -> Result<Tenants> {
 /// Ends this session and begins one in another tenant, with the same authentication time and absolute end.
 ///
 /// Refuses with `…unknownTenant` where the caller is no member, with `…notFromThisSession` what did not come from the
-/// home's own factors, with `…factorRequired` where the target asks for more, and with `…noClient`.
+/// home's own factors, with `…factorRequired` where the target asks for more, with `…noClient`, `actions.denied` and `actions.unanswered`.
 #[instrument(name = "sessions.switch_tenant", skip_all)]
 pub async fn switch_tenant(scope: &Scope, target: Target) -> Result<(TokenPair, Vec<Cookie>)> {
     let live = scope.live()?.clone();
@@ -76,6 +78,8 @@ pub async fn switch_tenant(scope: &Scope, target: Target) -> Result<(TokenPair, 
     let app = client_in(scope, &tenant, target.client).await?;
     gate::listed(&scope.house, &app, &scope.incoming).await?;
     let there = scope.within(tenant.clone(), Some(app.clone()));
+    let data = json!({ "user": user, "type": "switchTenant", "client": app.client.public_id });
+    there.ask(Question::of_new("doorward.session.pre.create", "session", data)).await?;
     let house = scope.house.clone();
     let started = scope.write_above(Above::Switch, move |tx| go(tx, &house, &live, &app)).await?;
     let (pair, mut cookies) = super::events::pair(&there, &started).await?;

@@ -26,6 +26,16 @@ macro_rules! triggers {
     };
 }
 
+/// Before something is done: an action may say no.
+pub const BEFORE: &[Trigger] = triggers! {
+    "doorward.invitation.pre.accept" of "invitation": "An invitation is about to be accepted." { "email": "Whose it is.", "emailDomain": "What stands behind the @.", "user": "Who accepts it by a login; null for somebody new." }
+    "doorward.invitation.pre.create" of "invitation": "Somebody is about to be invited." { "email": "Who.", "emailDomain": "What stands behind the @.", "roles": "To which roles, by their identifiers." }
+    "doorward.role.pre.give" of "user": "Somebody is about to get a role." { "role": "The role's id." }
+    "doorward.session.pre.create" of "session": "Somebody who has shown who they are is about to come in." { "user": "Who; null for somebody new who proves an address.", "type": "`password`, `verifyEmail` or `switchTenant`.", "client": "By which client." }
+    "doorward.user.pre.create" of "user": "Somebody asks for an account. Asked for known and unknown addresses alike." { "email": "The address.", "emailDomain": "What stands behind the @.", "name": "As they call themselves." }
+    "doorward.user.pre.patch" of "user": "What is known of somebody is about to be changed." { "members": "Which members." }
+};
+
 pub const ALL: &[Trigger] = triggers! {
     "doorward.action.post.create" of "action": "An action was made." { "name": "What it is called." }
     "doorward.action.post.delete" of "action": "An action was taken away." { "name": "What it was called." }
@@ -102,7 +112,20 @@ What can happen, and so what [an action](actions.md) can listen to. Written from
 Schema of each. The list only grows. `data` is what is told beside whom it happened to; where it names a `user`, conditions see
 that person too.
 
-| trigger | when | subject | data |
+## Behind it
+
+Told when it is committed, in the order of commits, to actions and [webhooks](webhooks.md).
+
+";
+
+const BEFORE_IT: &str = "
+## Before it
+
+Asked while nothing is written yet: the handlers `deny` and `ask` listen to these, and no others.
+
+";
+
+const COLUMNS: &str = "| trigger | when | subject | data |
 |---|---|---|---|
 ";
 
@@ -113,7 +136,8 @@ pub fn page() -> String {
         let data = data.collect::<Vec<_>>().join(" ");
         format!("| `{}` | {} | {} | {data} |\n", trigger.name, trigger.about, trigger.subject)
     };
-    std::iter::once(HEAD.to_owned()).chain(ALL.iter().map(line)).collect()
+    let table = |all: &[Trigger]| all.iter().map(line).collect::<String>();
+    [HEAD, COLUMNS, &table(ALL), BEFORE_IT, COLUMNS, &table(BEFORE)].concat()
 }
 
 /// Whether an action may listen to this: the name of something that can happen, with `*` for one or more of its words
@@ -123,6 +147,11 @@ pub fn is_pattern(pattern: &str) -> bool {
         return false;
     }
     pattern.starts_with(OWN) || ALL.iter().any(|trigger| matches(pattern, trigger.name))
+}
+
+/// The same for what is asked before something is done.
+pub fn is_point(pattern: &str) -> bool {
+    is_formed(pattern, true) && BEFORE.iter().any(|trigger| matches(pattern, trigger.name))
 }
 
 /// Whether a tenant may throw this.
@@ -197,7 +226,9 @@ mod tests {
 
     #[test]
     fn the_list_is_in_order_and_names_each_once() {
-        assert!(ALL.windows(2).all(|pair| matches!(pair, [a, b] if a.name < b.name)));
-        assert!(ALL.iter().all(|trigger| trigger.name.starts_with(RESERVED)));
+        for all in [ALL, BEFORE] {
+            assert!(all.windows(2).all(|pair| matches!(pair, [a, b] if a.name < b.name)));
+            assert!(all.iter().all(|trigger| trigger.name.starts_with(RESERVED)));
+        }
     }
 }

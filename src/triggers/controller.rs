@@ -36,5 +36,7 @@ impl From<&Trigger> for TriggerShown {
 }
 
 async fn list(_: Scope, _: Nothing) -> Result<Triggers> {
-    Ok(Triggers { triggers: catalogue::ALL.iter().map(TriggerShown::from).collect() })
+    Ok(Triggers {
+        triggers: catalogue::ALL.iter().chain(catalogue::BEFORE).map(TriggerShown::from).collect(),
+    })
 }

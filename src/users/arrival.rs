@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-use crate::base::{Email, Error, PendingLoginId, ProofRequestId, RecordId, Result};
+use crate::base::{Email, Error, PendingLoginId, ProofRequestId, RecordId, Result, UserId};
 use crate::components::mail::messages;
 use crate::components::post::{self, Letter};
 use crate::components::words::Locale;
@@ -12,6 +12,7 @@ use crate::db::Json;
 use crate::db::tx::{Audit, Tx};
 use crate::guesses::KnownDevice;
 use crate::http::Cookie;
+use crate::identity::asking::Question;
 use crate::identity::{App, ClientKind, Factors, House, LoginType, Next, PendingLogin, Scope, Tenant, User};
 use crate::sessions::answers::TokenPair;
 use crate::sessions::device::Device;
@@ -58,6 +59,12 @@ impl Due {
 pub enum Arrived {
     In(Box<Started>),
     Waiting(Box<PendingLogin>, Option<ProofRequestId>),
+}
+
+/// Whether the tenant lets them in. `by` is what they came in by.
+pub fn question(scope: &Scope, user: Option<UserId>, by: &str) -> Result<Question> {
+    let data = json!({ "user": user, "type": by, "client": scope.app()?.client.public_id });
+    Ok(Question::of_new("doorward.session.pre.create", "session", data))
 }
 
 /// A session, or a pending login with its code in the mail.

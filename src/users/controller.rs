@@ -13,6 +13,7 @@ use crate::base::shown::hides_something;
 use crate::base::{Error, FieldError, ProofRequestId, Result, UserId};
 use crate::components::words::Locale;
 use crate::db::Json;
+use crate::identity::asking::{DENIED, UNANSWERED};
 use crate::identity::{Access, Method, Nothing, Route, SUCCESS, Scope, Success};
 use crate::permissions::events::HOLDS_MORE;
 use crate::permissions::known::{USER_LIST, USER_MANAGE};
@@ -29,7 +30,8 @@ pub fn routes() -> Vec<Route> {
             .original(),
         Route::new(Method::Patch, "/auth/me", Access::Session, edit_me)
             .named("users.edit_me", "Change your name, language or profile. Absent members stay as they are.")
-            .refuses(&[&NOT_YOURS_TO_EDIT]),
+            .refuses(&[&NOT_YOURS_TO_EDIT])
+            .refuses(&[&DENIED, &UNANSWERED]),
         Route::new(Method::Post, "/auth/list-users", lists, list)
             .named("users.list", "The tenant's people, oldest first, a page at a time.")
             .original(),
@@ -40,6 +42,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(Method::Put, "/auth/user/{user}/update", manages, update)
             .named("users.update", "Name a person anew. Only at their home.")
             .refuses(&[&UNKNOWN_USER, &NOT_AT_HOME, &HOLDS_MORE])
+            .refuses(&[&DENIED, &UNANSWERED])
             .original(),
         Route::new(Method::Post, "/auth/user/{user}/set-active", manages, set_active)
             .named(

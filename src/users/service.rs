@@ -13,6 +13,7 @@ use super::events::{self, LAST_ADMIN, NOT_AT_HOME, UNKNOWN_USER};
 use crate::base::{Result, TenantId, UserId};
 use crate::db::schema::{memberships, password_logins, users};
 use crate::db::{DbConn, columns};
+use crate::identity::asking::{DENIED, UNANSWERED};
 use crate::identity::{Access, Nothing, Route, Scope, User};
 use crate::permissions::events::HOLDS_MORE;
 use crate::permissions::known::{USER_LIST, USER_MANAGE};
@@ -23,7 +24,7 @@ pub fn routes() -> Vec<Route> {
     Service::<Users>::new()
         .read(Access::Permission(USER_LIST))
         .patch(manages, patch)
-        .refuses(&[&UNKNOWN_USER, &NOT_AT_HOME, &HOLDS_MORE])
+        .refuses(&[&UNKNOWN_USER, &NOT_AT_HOME, &HOLDS_MORE, &DENIED, &UNANSWERED])
         .method("enable", "Let a user in again.", manages, enable)
         .refuses(&[&UNKNOWN_USER, &NOT_AT_HOME, &HOLDS_MORE])
         .method("disable", "Let a user in no more. Their sessions end.", manages, disable)

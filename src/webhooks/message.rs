@@ -3,11 +3,16 @@
 use serde_json::{Value, json};
 
 use super::entity::Delivery;
+use crate::base::DomainEventId;
 use crate::identity::Tenant;
 
 pub const CONTENT_TYPE: &str = "application/cloudevents+json; charset=utf-8";
 
-pub fn of(delivery: &Delivery, tenant: &Tenant, mut envelope: Value) -> Vec<u8> {
+pub fn of(delivery: &Delivery, tenant: &Tenant, envelope: Value) -> Vec<u8> {
+    about((delivery.event_id, &delivery.trigger_name), tenant, envelope)
+}
+
+pub fn about((id, trigger): (DomainEventId, &str), tenant: &Tenant, mut envelope: Value) -> Vec<u8> {
     let [time, sequence] = ["time", "sequence"].map(|name| envelope.get(name).cloned());
     let subject = envelope.get("subject").and_then(|subject| {
         let (kind, id) = (subject.get("kind")?.as_str()?, subject.get("id")?.as_str()?);
@@ -19,16 +24,19 @@ pub fn of(delivery: &Delivery, tenant: &Tenant, mut envelope: Value) -> Vec<u8> 
             members.remove(name);
         }
     }
-    let message = json!({
+    let mut message = json!({
         "specversion": "1.0",
-        "id": delivery.event_id,
+        "id": id,
         "source": tenant.issuer,
-        "type": delivery.trigger_name,
+        "type": trigger,
         "time": time,
-        "sequence": sequence,
         "subject": subject,
         "datacontenttype": "application/json",
         "data": envelope,
     });
+    // What has not happened yet stands in no order.
+    if let (Value::Object(members), Some(sequence)) = (&mut message, sequence) {
+        members.insert("sequence".into(), sequence);
+    }
     message.to_string().into_bytes()
 }

@@ -2,6 +2,7 @@
 //! 1.0), each sent until it is taken. Tables: `webhooks`, `deliveries`.
 
 pub mod answers;
+pub mod asking;
 mod changes;
 pub mod controller;
 mod deliverer;

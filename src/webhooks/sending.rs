@@ -7,7 +7,7 @@ use tracing::instrument;
 use super::entity::claim::Ended;
 use super::entity::{Delivery, DeliveryState, Tried, Webhook};
 use super::{message, secret};
-use crate::base::{Error, Result, Timestamp};
+use crate::base::{Error, Result};
 use crate::components::egress::Outgoing;
 use crate::identity::House;
 use crate::jobs::backoff;
@@ -62,7 +62,8 @@ pub async fn attempt(house: &House, parcel: Parcel) -> Ended {
 
 #[instrument(name = "webhooks.send", skip_all, fields(delivery = %parcel.delivery.id, trigger = %parcel.delivery.trigger_name))]
 async fn send(house: &House, parcel: &Parcel) -> Result<Tried> {
-    let outgoing = signed(house, parcel, house.clock.now())?;
+    let id = parcel.delivery.id.to_string();
+    let outgoing = signed(house, (&parcel.webhook, id), (parcel.body.clone(), WITHIN))?;
     let begun = Instant::now();
     let answered = house.egress.post(outgoing).await;
     let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
@@ -77,16 +78,22 @@ async fn send(house: &House, parcel: &Parcel) -> Result<Tried> {
     })
 }
 
-fn signed(house: &House, parcel: &Parcel, now: Timestamp) -> Result<Outgoing> {
-    let (id, seconds) = (parcel.delivery.id.to_string(), now.seconds().to_string());
-    let signed = [id.as_bytes(), b".", seconds.as_bytes(), b".", &parcel.body].concat();
-    let signature = secret::signatures(&house.vault, &parcel.webhook, &signed, now)?;
+/// A message by its id, as the webhook's receiver takes it.
+pub fn signed(
+    house: &House,
+    (webhook, id): (&Webhook, String),
+    (body, within): (Vec<u8>, Duration),
+) -> Result<Outgoing> {
+    let now = house.clock.now();
+    let seconds = now.seconds().to_string();
+    let signed = [id.as_bytes(), b".", seconds.as_bytes(), b".", &body].concat();
+    let signature = secret::signatures(&house.vault, webhook, &signed, now)?;
     let headers = vec![
         ("content-type", message::CONTENT_TYPE.to_owned()),
         ("webhook-id", id),
         ("webhook-timestamp", seconds),
         ("webhook-signature", signature),
     ];
-    let url = parcel.webhook.url.parse().map_err(Error::internal)?;
-    Ok(Outgoing { url, headers, body: parcel.body.clone(), within: WITHIN })
+    let url = webhook.url.parse().map_err(Error::internal)?;
+    Ok(Outgoing { url, headers, body, within })
 }

@@ -154,8 +154,9 @@ fn an_action_is_made_tried_and_seen_to_act_as_the_guide_says() {
     let said = server.walk("docs/actions.md", 8080);
 
     assert!(said.contains(r#""holds":false"#), "{said}");
-    let last = said.lines().last().unwrap();
-    assert!(last.contains(r#""identifier":"visitor""#), "{said}");
+    let [.., given, denied] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
+    assert!(given.contains(r#""identifier":"visitor""#), "{said}");
+    assert!(denied.contains("actions.denied") && denied.contains("Guests come in by the desk."), "{said}");
 }
 
 #[test]

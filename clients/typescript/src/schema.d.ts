@@ -1775,7 +1775,7 @@ export interface components {
             keys: components["schemas"]["Jwk"][];
         };
         /** @enum {string} */
-        Kind: "assignRole" | "disableUser" | "endSessions" | "takeRole" | "throw";
+        Kind: "ask" | "assignRole" | "deny" | "disableUser" | "endSessions" | "takeRole" | "throw";
         ListedDevice: {
             name: string;
             platform: components["schemas"]["Platform"];
@@ -2305,7 +2305,7 @@ export interface components {
             trigger: string;
         };
         /** @description What became of a run. */
-        RunState: ("queued" | "done" | "failed") | "skipped" | "stopped";
+        RunState: ("queued" | "done" | "failed") | "skipped" | "denied" | "stopped";
         Searched: {
             /**
              * @description Part of a name; ASCII letters match in either case.
@@ -3716,7 +3716,7 @@ export interface operations {
                  *       "conditions": "text",
                  *       "configuration": "text",
                  *       "description": "text",
-                 *       "handler": "assignRole",
+                 *       "handler": "ask",
                  *       "isEnabled": true,
                  *       "listens": [
                  *         "text"
@@ -4445,7 +4445,7 @@ export interface operations {
                  *       "conditions": "text",
                  *       "configuration": "text",
                  *       "description": "text",
-                 *       "handler": "assignRole",
+                 *       "handler": "ask",
                  *       "isEnabled": true,
                  *       "listens": [
                  *         "text"
@@ -5148,7 +5148,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `authInvitation.create.mayNotGrant` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `authInvitation.create.mayNotGrant` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5230,7 +5230,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -5296,7 +5296,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `authInvitation.accept.anotherPerson` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `authInvitation.accept.anotherPerson` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5378,7 +5378,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -5975,7 +5975,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.requireUser.incorrectLoginType` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.requireUser.incorrectLoginType` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6057,7 +6057,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -6800,7 +6800,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.origin.required`, `authPasswordBased.login.emailNotVerified` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.origin.required`, `authPasswordBased.login.emailNotVerified` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6882,7 +6882,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -7356,7 +7356,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `authPasswordBased.mail.closed`, `authPasswordBased.signUp.closed` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `authPasswordBased.mail.closed`, `authPasswordBased.signUp.closed` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7438,7 +7438,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -7944,7 +7944,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.origin.required` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.origin.required` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8026,7 +8026,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -9216,7 +9216,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `auth.user.holdsMore`, `authPermission.mayNotGrant` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `auth.user.holdsMore`, `authPermission.mayNotGrant` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9307,7 +9307,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -10312,7 +10312,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `auth.user.holdsMore`, `auth.user.notAtHome` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `auth.user.holdsMore`, `auth.user.notAtHome` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10403,7 +10403,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -10457,7 +10457,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.origin.required`, `authPasswordBased.login.emailNotVerified`, `authPasswordBased.verifyOtp.notEnabled` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.origin.required`, `authPasswordBased.login.emailNotVerified`, `authPasswordBased.verifyOtp.notEnabled` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10539,7 +10539,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -11220,7 +11220,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `authInvitation.create.mayNotGrant` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `authInvitation.create.mayNotGrant` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11302,7 +11302,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -12974,7 +12974,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.origin.required`, `authSession.switchTenant.factorRequired`, `authSession.switchTenant.notFromThisSession` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.origin.required`, `authSession.switchTenant.factorRequired`, `authSession.switchTenant.notFromThisSession` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13065,7 +13065,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -13940,7 +13940,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `auth.user.holdsMore`, `auth.user.notAtHome` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `auth.user.holdsMore`, `auth.user.notAtHome` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14040,7 +14040,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];

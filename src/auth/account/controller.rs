@@ -12,6 +12,7 @@ use crate::base::error::{BUSY, INVALID, RATE_LIMITED};
 use crate::base::shown::hides_something;
 use crate::base::{Email, Error, FieldError, NewPassword, Password, PlainToken, ProofRequestId, Result};
 use crate::http::WithCookies;
+use crate::identity::asking::{DENIED, UNANSWERED};
 use crate::identity::{Access, ClientKind, Method, Route, SUCCESS, Scope, Success};
 use crate::proofs::{Presented, Typed};
 use crate::sessions::answers::TokenPair;
@@ -26,7 +27,7 @@ fn asking_routes() -> Vec<Route> {
     vec![
         Route::new(Method::Post, "/auth/password-based/sign-up", Access::Tenant, sign_up)
             .named("account.sign_up", "Ask for an account. The answer is the same for a taken address; a mail says how it goes on.")
-            .refuses(&[&SIGN_UP_CLOSED, &MAIL_CLOSED])
+            .refuses(&[&SIGN_UP_CLOSED, &MAIL_CLOSED]).refuses(&[&DENIED, &UNANSWERED])
             .answers(202),
         Route::new(Method::Post, "/auth/password-based/resend-verification", Access::Tenant, resend)
             .named("account.resend_verification", "Ask for another verification mail, with the sign-up's `requestId` if you have it.")
@@ -53,6 +54,7 @@ fn proving_routes() -> Vec<Route> {
                 "Prove an address by the link's token or the typed code, once, and log in.",
             )
             .refuses(&[&INVALID_VERIFY_TOKEN, &RATE_LIMITED, &BUSY])
+            .refuses(&[&DENIED, &UNANSWERED])
             .cookie()
             .original(),
         Route::new(Method::Post, "/auth/password-based/reset-password", Access::Tenant, reset_password)

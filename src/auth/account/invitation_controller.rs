@@ -8,6 +8,7 @@ use super::entity::Invitation;
 use super::events;
 use super::events::invitation::{self, Acceptance};
 use crate::base::{Email, InvitationId, NewPassword, PlainToken, Result, TenantId, Timestamp, UserId};
+use crate::identity::asking::{DENIED, UNANSWERED};
 use crate::identity::{Access, Method, Route, SUCCESS, Scope, Success};
 use crate::permissions::known::INVITATION_MANAGE;
 
@@ -18,6 +19,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(Method::Post, "/auth/invitation", managers, create)
             .named("account.create_invitation", "Invite an address to roles that you may give.")
             .refuses(&[&MAY_NOT_GRANT])
+            .refuses(&[&DENIED, &UNANSWERED])
             .answers(201),
         Route::new(Method::Get, "/auth/invitation", managers, list).named(
             "account.list_invitations",
@@ -31,7 +33,8 @@ pub fn routes() -> Vec<Route> {
                 "account.accept_invitation",
                 "Accept: with a new password, or with the login of the invited address.",
             )
-            .refuses(&[&INVALID_INVITATION, &SIGN_IN_FIRST, &ANOTHER_PERSON]),
+            .refuses(&[&INVALID_INVITATION, &SIGN_IN_FIRST, &ANOTHER_PERSON])
+            .refuses(&[&DENIED, &UNANSWERED]),
     ]
 }
 

@@ -10,6 +10,7 @@ use super::invitation_controller::{Create, Shown};
 use crate::base::{InvitationId, Result, TenantId};
 use crate::db::schema::invitations;
 use crate::db::{DbConn, columns};
+use crate::identity::asking::{DENIED, UNANSWERED};
 use crate::identity::{Access, Route, Scope};
 use crate::permissions::known::INVITATION_MANAGE;
 use crate::services::{Condition, Field, Resource, Service, View};
@@ -21,6 +22,7 @@ pub fn routes() -> Vec<Route> {
         .read(MANAGES)
         .create(MANAGES, create)
         .refuses(&[&MAY_NOT_GRANT])
+        .refuses(&[&DENIED, &UNANSWERED])
         .remove(MANAGES, remove)
         .refuses(&[&UNKNOWN_INVITATION])
         .routes()

@@ -10,6 +10,7 @@ use super::events::{
 use crate::base::error::{BUSY, RATE_LIMITED};
 use crate::base::{Email, NewPassword, Password, PlainToken, ProofRequestId, Result, Timestamp};
 use crate::http::WithCookies;
+use crate::identity::asking::{DENIED, UNANSWERED};
 use crate::identity::{Access, Method, Nothing, Route, SUCCESS, Scope, Success};
 use crate::sessions::answers::TokenPair;
 use crate::sessions::device::Device;
@@ -19,6 +20,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(Method::Post, "/auth/password-based/login", Access::Tenant, login)
             .named("password.login", "Log in with address and password.")
             .refuses(&[&WRONG_LOGIN, &NOT_VERIFIED, &RATE_LIMITED, &BUSY])
+            .refuses(&[&DENIED, &UNANSWERED])
             .cookie()
             .original(),
         Route::new(Method::Post, "/auth/password-based/verify-otp", Access::Pending, verify_otp)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
 use tracing::instrument;
 
 use super::{
@@ -10,6 +11,7 @@ use super::{
 use crate::base::{Result, RoleId, TenantId, UserId};
 use crate::db::DbConn;
 use crate::db::tx::Tx;
+use crate::identity::asking::Question;
 use crate::identity::{Live, Scope, User};
 use crate::permissions::answers::{Reason, Rights, RoleShown, Verdict};
 use crate::permissions::entity::{self, Role};
@@ -100,10 +102,12 @@ fn reasons(conn: &mut DbConn, who: (TenantId, UserId), permission: &str) -> Resu
 /// Gives somebody a role.
 ///
 /// Refuses with `authPermission.requireUser.invalidUser`, `authPermission.requireRole.unknownRole`,
-/// `authPermission.mayNotGrant`, `auth.user.holdsMore` and `authPermission.userAssignRole.userHasRole`.
+/// `authPermission.mayNotGrant`, `auth.user.holdsMore`, `authPermission.userAssignRole.userHasRole`, `actions.denied` and
+/// `actions.unanswered`.
 #[instrument(name = "permissions.assign_role", skip_all)]
 pub async fn assign_role(scope: &Scope, user: UserId, role: RoleId) -> Result<()> {
     let by = scope.live()?.clone();
+    scope.ask(Question::of("doorward.role.pre.give", ("user", user), json!({ "role": role }))).await?;
     let write = scope.write(move |tx| {
         let role = grantable(tx, &by, (user, role))?;
         if steps::give(tx, &role, user)? { Ok(()) } else { Err(HAS_ROLE.error()) }

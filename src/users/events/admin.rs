@@ -10,6 +10,7 @@ use crate::components::mail::messages::ResetPassword;
 use crate::components::post::{self, Letter};
 use crate::components::words::Locale;
 use crate::db::tx::{Audit, Forget, Happened};
+use crate::identity::asking::Question;
 use crate::identity::{Scope, User};
 use crate::permissions::steps::{RIGHTS, holds_no_more};
 use crate::services::UNKNOWN;
@@ -65,11 +66,15 @@ pub async fn show(scope: &Scope, user: UserId) -> Result<UserSummary> {
 
 /// Names a person anew.
 ///
-/// Refuses with `auth.getUser.invalidUser`, `auth.user.notAtHome` and `auth.user.holdsMore`.
+/// Refuses with `auth.getUser.invalidUser`, `auth.user.notAtHome`, `auth.user.holdsMore`, `actions.denied` and
+/// `actions.unanswered`.
 #[instrument(name = "users.update", skip_all)]
 pub async fn update(scope: &Scope, user: UserId, name: Option<String>) -> Result<()> {
     let admin = scope.live()?.clone();
     let edit = Edit { name: Some(name), ..Edit::default() };
+    scope
+        .ask(Question::of("doorward.user.pre.patch", ("user", user), json!({ "members": ["name"] })))
+        .await?;
     let write = scope.write(move |tx| {
         steps::target(tx, &admin, user)?;
         entity::edit(tx.conn, user, &edit, tx.now)?;

@@ -10,6 +10,7 @@ use tracing::instrument;
 use crate::base::{Error, Result, TenantId, UserId};
 use crate::db::tx::{Audit, Forget, Happened};
 use crate::db::{Above, DbConn};
+use crate::identity::asking::Question;
 use crate::identity::gate::REVOKED;
 use crate::identity::gather::reading;
 use crate::identity::{Live, Scope, User};
@@ -76,6 +77,7 @@ pub async fn edit_me(scope: &Scope, edit: Edit) -> Result<Me> {
     }
     let members = changed(&edit);
     let user = live.user;
+    scope.ask(Question::of("doorward.user.pre.patch", ("user", user), json!({ "members": members }))).await?;
     let write = scope.write(move |tx| {
         if entity::edit(tx.conn, user, &edit, tx.now)? == 0 {
             return Err(Error::Stale);

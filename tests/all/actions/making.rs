@@ -119,7 +119,7 @@ async fn what_can_happen_and_what_can_be_done_is_listed_with_its_schemas(ground:
     let handlers = ada.look("/action-handlers").await;
 
     let triggers = triggers.json["triggers"].as_array().unwrap().clone();
-    assert_eq!(triggers.len(), catalogue::ALL.len());
+    assert_eq!(triggers.len(), catalogue::ALL.len() + catalogue::BEFORE.len());
     assert!(
         triggers.iter().all(|trigger| trigger["schema"]["properties"]["event"]["const"] == trigger["name"])
     );

@@ -1,5 +1,6 @@
 //! What a tenant does of itself when something has happened.
 
+mod before;
 mod chains;
 pub mod kit;
 mod making;

@@ -31,6 +31,8 @@ pub enum Manner {
     Say(u16),
     /// The same, after so long.
     SayLate(Duration, u16),
+    /// 200, with this.
+    Answer(&'static str),
     /// Takes it and hangs up.
     HangUp,
     /// Says more than anybody reads.
@@ -84,6 +86,10 @@ impl Sink {
             match manner {
                 Manner::Say(status) | Manner::SayLate(_, status) => {
                     let head = format!("HTTP/1.1 {status} Said\r\ncontent-length: 4\r\n\r\nsaid");
+                    wire.write_all(head.as_bytes()).await?;
+                }
+                Manner::Answer(words) => {
+                    let head = format!("HTTP/1.1 200 Said\r\ncontent-length: {}\r\n\r\n{words}", words.len());
                     wire.write_all(head.as_bytes()).await?;
                 }
                 Manner::HangUp => return Ok(()),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use doorward::triggers::catalogue::ALL;
+use doorward::triggers::catalogue::{ALL, BEFORE};
 
 use super::source::{File, House};
 
@@ -14,15 +14,16 @@ fn thrown(house: &House) -> BTreeSet<String> {
     files.flat_map(names).collect()
 }
 
-/// Every `"doorward.THING.post.VERB"`.
+/// Every `"doorward.THING.post.VERB"`, and every one with `pre`.
 fn names(file: &File) -> Vec<String> {
-    let quoted = file.text.split('"').filter(|text| text.starts_with("doorward.") && text.contains(".post."));
+    let quoted = file.text.split('"').filter(|text| text.starts_with("doorward."));
+    let quoted = quoted.filter(|text| text.contains(".post.") || text.contains(".pre."));
     quoted.filter(|text| text.split('.').count() == 4).map(str::to_owned).collect()
 }
 
 #[test]
 fn every_trigger_that_is_thrown_is_in_the_catalogue_and_no_other() {
-    let listed: BTreeSet<String> = ALL.iter().map(|trigger| trigger.name.to_owned()).collect();
+    let listed: BTreeSet<String> = ALL.iter().chain(BEFORE).map(|trigger| trigger.name.to_owned()).collect();
     let thrown = thrown(&House::read());
 
     assert_eq!(listed, thrown);

@@ -1,6 +1,7 @@
 //! Asking for a mail: sign-up, another verification mail, a forgotten password. Each does one identical write and
 //! answers the same, whoever the address belongs to; the job that it wrote decides.
 
+use serde_json::json;
 use tracing::instrument;
 
 use super::{MAIL_CLOSED, SIGN_UP_CLOSED};
@@ -10,6 +11,7 @@ use crate::base::{Email, NewPassword, ProofRequestId, Result, SignUpId};
 use crate::components::config::MailTransport;
 use crate::components::limiter::Site;
 use crate::components::limits;
+use crate::identity::asking::Question;
 use crate::identity::{Scope, SignUp};
 
 pub struct NewAccount {
@@ -22,7 +24,8 @@ pub struct NewAccount {
 
 /// Asks for an account. Answers the same for free and for taken addresses, after the same work (ENUM-4).
 ///
-/// Refuses with `authPasswordBased.signUp.closed`, and `validator.error` for a password that the tenant does not take.
+/// Refuses with `authPasswordBased.signUp.closed`, `validator.error` for a password that the tenant does not take,
+/// `actions.denied` and `actions.unanswered`.
 #[instrument(name = "account.sign_up", skip_all)]
 pub async fn sign_up(scope: &Scope, new: NewAccount) -> Result<ProofRequestId> {
     let tenant = scope.tenant()?;
@@ -33,6 +36,8 @@ pub async fn sign_up(scope: &Scope, new: NewAccount) -> Result<ProofRequestId> {
     scope.house.limiter.spend_at(limits::SIGN_UPS, &[], scope.incoming.address)?;
     policy::check(tenant, &new.password, &[new.email.as_str(), new.name.as_deref().unwrap_or_default()])?;
     let onward = policy::onward(scope.app()?, new.onward.as_deref())?;
+    let question = Question::of_new("doorward.user.pre.create", "user", json!({ "name": new.name }));
+    scope.ask(question.about(&new.email)).await?;
     let password_hash = scope.house.hasher.hash(Some(tenant.id), new.password.as_password()).await?;
     let what = What::SignUp { name: new.name, locale: new.locale, password_hash };
     ask(scope, new.email, what, onward).await

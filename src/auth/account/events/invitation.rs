@@ -14,6 +14,7 @@ use crate::base::{
 };
 use crate::db::Above;
 use crate::db::tx::{Audit, Happened, Tx};
+use crate::identity::asking::Question;
 use crate::identity::{Live, Scope, User, Who};
 use crate::permissions::entity::Role;
 use crate::permissions::steps::{RIGHTS, give, held, may_grant};
@@ -23,10 +24,13 @@ use crate::proofs::{Proof, Purpose};
 /// Invites an address to roles.
 ///
 /// Refuses with `validator.error` an unknown role, and with `authInvitation.create.mayNotGrant` one that holds a
-/// permission which the inviter does not hold.
+/// permission which the inviter does not hold; with `actions.denied` and `actions.unanswered`.
 #[instrument(name = "account.create_invitation", skip_all)]
 pub async fn create_invitation(scope: &Scope, email: Email, roles: Vec<String>) -> Result<Invitation> {
     let (house, tenant, live) = (scope.house.clone(), scope.tenant()?.clone(), scope.live()?.clone());
+    let question =
+        Question::of_new("doorward.invitation.pre.create", "invitation", json!({ "roles": roles }));
+    scope.ask(question.about(&email)).await?;
     scope
         .write(move |tx| {
             let roles = named(tx, tenant.id, &roles)?;
@@ -101,13 +105,15 @@ pub struct Acceptance {
 /// Accepts an invitation, in the tenant that its row names. Somebody new gets an account there; somebody known there, or
 /// logged in at their home with this very address, is linked by that login. Roles come from the row alone (RST-11).
 ///
-/// Refuses with `authInvitation.accept.invalidToken`, `.signInRequired`, `.anotherPerson`, and `validator.error`.
+/// Refuses with `authInvitation.accept.invalidToken`, `.signInRequired`, `.anotherPerson`, `validator.error`,
+/// `actions.denied` and `actions.unanswered`.
 #[instrument(name = "account.accept_invitation", skip_all)]
 pub async fn accept_invitation(scope: &Scope, given: Acceptance) -> Result<TenantId> {
     let (scope, proof) = &at_its_tenant(scope, &given.token).await?;
     let email = Email::parse(&proof.address).map_err(|_| INVALID_INVITATION.because("address"))?;
     if let Who::Session(live) = &scope.who {
         let (live, token) = (live.clone(), given.token);
+        scope.ask(accepting(proof, &email, Some(live.user))).await?;
         let linked = scope.write_above(Above::Proof, move |tx| link(tx, &live, &token, &email));
         return linked.await?.ok_or_else(|| INVALID_INVITATION.because("proof"));
     }
@@ -122,6 +128,7 @@ pub async fn accept_invitation(scope: &Scope, given: Acceptance) -> Result<Tenan
         return Err(INVALID.with(vec![missing]));
     };
     policy::check(&tenant, &password, &[email.as_str(), given.name.as_deref().unwrap_or_default()])?;
+    scope.ask(accepting(proof, &email, None)).await?;
     let hash = scope.house.hasher.hash(Some(tenant.id), password.as_password()).await?;
     let (token, name, locale) = (given.token, given.name, given.locale);
     let joined = scope.write(move |tx| {
@@ -130,6 +137,11 @@ pub async fn accept_invitation(scope: &Scope, given: Acceptance) -> Result<Tenan
         join(tx, tenant.id, &token, person)
     });
     joined.await?.ok_or_else(|| INVALID_INVITATION.because("proof"))
+}
+
+fn accepting(proof: &Proof, email: &Email, user: Option<UserId>) -> Question {
+    let (subject, data) = (("invitation", proof.subject_id), json!({ "user": user }));
+    Question { point: "doorward.invitation.pre.accept", subject, data }.about(email)
 }
 
 /// The proof names the tenant. Whoever addresses another one, by its host or its client, brings a foreign proof; a

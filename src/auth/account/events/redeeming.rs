@@ -1,10 +1,10 @@
 //! A proof from a mail is used up. A link cannot be guessed; a typed code can, so each one is a guess.
 
-use crate::base::{NewPassword, Result, TenantId};
+use crate::base::{Email, NewPassword, Result, TenantId, UserId};
 use crate::db::tx::Tx;
 use crate::guesses::{self, Attempt, Counted};
 use crate::identity::{Scope, User};
-use crate::proofs::steps::{consume, person};
+use crate::proofs::steps::{consume, peeked, person};
 use crate::proofs::{Presented, Proof, Purpose};
 
 /// What somebody brought, counted where it can be guessed.
@@ -39,6 +39,16 @@ impl Claim {
             Counted::Blocked => Guess::Blocked,
         };
         Ok(Self { purpose, presented, guess })
+    }
+
+    /// What the proof is about, unless nobody may look at it.
+    pub async fn whose(&self, scope: &Scope) -> Result<Option<(Email, Option<UserId>)>> {
+        if matches!(self.guess, Guess::Blocked) {
+            return Ok(None);
+        }
+        let (of, now, brought) = ((scope.tenant_id()?, self.purpose), scope.now(), self.presented.clone());
+        let proof = scope.read(move |conn| peeked(conn, of, &brought, now)).await?;
+        Ok(proof.and_then(|proof| Some((Email::parse(&proof.address).ok()?, proof.user_id))))
     }
 
     /// The new password's hash, made for whoever brings whatever. A guess that nobody could look at does not count.

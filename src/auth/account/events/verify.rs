@@ -17,6 +17,7 @@ use crate::sessions::answers::TokenPair;
 use crate::sessions::device::Device;
 use crate::sessions::events::{pair, pending_token};
 use crate::sessions::steps::{Start, Started, start};
+use crate::users::arrival::question;
 
 pub struct Confirmation {
     pub presented: Presented,
@@ -37,7 +38,8 @@ type Answered = (TokenPair, Vec<crate::http::Cookie>);
 
 /// Proves an address and logs in, once.
 ///
-/// Refuses with `authPasswordBased.verifyEmail.invalidVerifyToken`: wrong, used, expired, another tenant's, all alike.
+/// Refuses with `authPasswordBased.verifyEmail.invalidVerifyToken`: wrong, used, expired, another tenant's, all alike; with
+/// `actions.denied` and `actions.unanswered`.
 #[instrument(name = "account.verify_email", skip_all)]
 pub async fn verify_email(scope: &Scope, given: Confirmation) -> Result<Answered> {
     match prove(scope, given, true).await? {
@@ -62,6 +64,9 @@ async fn prove(scope: &Scope, given: Confirmation, log_in: bool) -> Result<Optio
         policy::check(&tenant, password, &[])?;
     }
     let claim = Claim::new(scope, Purpose::VerifyAddress, presented).await?;
+    if log_in {
+        permitted(scope, &claim).await?;
+    }
     let chosen = match password {
         Some(password) => Some(Chosen { hash: claim.hash(scope, tenant.id, &password).await?, password }),
         None => None,
@@ -72,6 +77,12 @@ async fn prove(scope: &Scope, given: Confirmation, log_in: bool) -> Result<Optio
         Ok(Some(entered))
     });
     proven.await?.ok_or_else(|| INVALID_VERIFY_TOKEN.because("proof"))
+}
+
+/// Asked before the proof is used up: whoever is refused may come again.
+async fn permitted(scope: &Scope, claim: &Claim) -> Result<()> {
+    let Some((email, user)) = claim.whose(scope).await? else { return Ok(()) };
+    scope.ask(question(scope, user, "verifyEmail")?.about(&email)).await
 }
 
 /// A password that was chosen with the proof.

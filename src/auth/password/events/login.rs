@@ -26,7 +26,8 @@ pub struct Login {
 /// Starts a session, or a pending login when a factor is due.
 ///
 /// Refuses with `authPasswordBased.login.invalidEmailPasswordCombination`, whatever was wrong and after the same work;
-/// with `.emailNotVerified` after the right password only; with `server.internal.rateLimit` who guesses too fast.
+/// with `.emailNotVerified`, `actions.denied` and `actions.unanswered` after the right password only; with
+/// `server.internal.rateLimit` who guesses too fast.
 #[instrument(name = "password.login", skip_all)]
 pub async fn login(scope: &Scope, login: Login) -> Result<(TokenPair, Vec<Cookie>)> {
     guesses::events::budget(scope)?;
@@ -46,6 +47,7 @@ pub async fn login(scope: &Scope, login: Login) -> Result<(TokenPair, Vec<Cookie
     let begins =
         if attempt.begins_hold && known.is_none() { Some(Held::at(scope, login.email)?) } else { None };
     let seen = judge(scope, usable, (verdict, begins), &attempt).await?;
+    permitted(scope, &seen, &attempt).await?;
     let entry =
         Entry { device: login.device, counters: attempt.counters.clone(), ..Entry::new(scope, seen, known)? };
     let fresh =
@@ -125,6 +127,17 @@ async fn judge(
         return Err(NOT_VERIFIED.error());
     }
     Ok(candidate)
+}
+
+/// Who got the password right has not guessed, whatever the tenant's own rules say of them.
+async fn permitted(scope: &Scope, seen: &Candidate, attempt: &Attempt) -> Result<()> {
+    let refused = match scope.ask(arrival::question(scope, Some(seen.user.id), "password")?).await {
+        Ok(()) => return Ok(()),
+        Err(refused) => refused,
+    };
+    let counters = attempt.counters.clone();
+    scope.write(move |tx| guesses::steps::forgive(tx, &counters)).await?;
+    Err(refused)
 }
 
 async fn refuse<T>(

@@ -1,0 +1,73 @@
+//! A webhook is asked whether something may be done: once, signed like any message, and its answer is taken word for word.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tracing::instrument;
+
+use super::entity::Webhook;
+use super::{message, sending};
+use crate::base::{DomainEventId, Result};
+use crate::identity::{House, Tenant};
+
+/// What it said.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Said {
+    Yes,
+    No(Option<String>),
+    /// Nothing that can be understood, in words for the tenant.
+    Nothing(String),
+}
+
+/// Asks about what is in the envelope, under this trigger's name.
+#[instrument(name = "webhooks.ask", skip_all, fields(webhook = %webhook.id))]
+pub async fn ask(
+    house: &House,
+    (webhook, tenant): (&Webhook, &Tenant),
+    (id, trigger, envelope): (DomainEventId, &str, Value),
+    within: Duration,
+) -> Result<Said> {
+    if !webhook.is_enabled {
+        return Ok(Said::Nothing("The webhook is switched off.".into()));
+    }
+    let body = message::about((id, trigger), tenant, envelope);
+    let outgoing = sending::signed(house, (webhook, id.to_string()), (body, within))?;
+    Ok(match house.egress.post(outgoing).await {
+        Ok(answered) if (200..300).contains(&answered.status) => understood(&answered.body),
+        Ok(answered) => Said::Nothing(format!("It answered {}.", answered.status)),
+        Err(why) => Said::Nothing(why.words().to_owned()),
+    })
+}
+
+/// `true` and nothing like it: not `"true"`, not 1, not a bare 200 (HOOK-4).
+fn understood(body: &[u8]) -> Said {
+    let told: Value = serde_json::from_slice(body).unwrap_or_default();
+    match told.get("allow") {
+        Some(Value::Bool(true)) => Said::Yes,
+        Some(Value::Bool(false)) => Said::No(told.get("reason").and_then(Value::as_str).map(str::to_owned)),
+        _ => Said::Nothing("Its answer holds no `allow` that is true or false.".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hook_4_only_true_allows() {
+        assert_eq!(understood(br#"{"allow":true}"#), Said::Yes);
+        assert_eq!(understood(br#"{"allow":false,"reason":"No."}"#), Said::No(Some("No.".into())));
+        for junk in [
+            "",
+            "true",
+            "{}",
+            r#"{"allow":"true"}"#,
+            r#"{"allow":1}"#,
+            r#"[{"allow":true}]"#,
+            r#"{"allow":null}"#,
+            "allow",
+        ] {
+            assert!(matches!(understood(junk.as_bytes()), Said::Nothing(_)), "{junk}");
+        }
+    }
+}
