@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::events::{NOBODY, NOT_ALLOWED, UNKNOWN_ROLE};
 use super::handlers::Doing;
+use super::mailing;
 use crate::base::{Result, RoleId, TenantId, UserId};
 use crate::db::tx::{Happened, Tx};
 use crate::identity::{House, User};
@@ -21,6 +22,8 @@ pub struct About<'a> {
     pub tenant: TenantId,
     pub runs_as: Option<RoleId>,
     pub person: Option<UserId>,
+    /// What is told of what happened.
+    pub envelope: &'a Value,
 }
 
 /// Does it, and says what came of it. Doing it to somebody to whom it is done already is no failure.
@@ -37,6 +40,10 @@ pub fn act(tx: &mut Tx, doing: &Doing, about: &About<'_>) -> Result<Value> {
     }
     // Whoever decides by rights queues with those who change them.
     tx.lock(RIGHTS, about.tenant)?;
+    if let Doing::Mail(notice) = doing {
+        let rights = rights(tx, about)?;
+        return mailing::mail(tx, about, (notice, &rights));
+    }
     let user = about.person.ok_or_else(|| NOBODY.error())?;
     let person = User::member(tx.conn, about.tenant, user)?.filter(|person| person.deleted_at.is_none());
     let person = person.ok_or_else(|| NOBODY.error())?;
@@ -66,7 +73,7 @@ pub fn act(tx: &mut Tx, doing: &Doing, about: &About<'_>) -> Result<Value> {
             users::steps::disable(tx, about.house, &locked)?;
             Ok(json!({ "disabled": person.is_active() }))
         }
-        Doing::Throw(..) | Doing::Deny(_) | Doing::Ask(..) => Ok(Value::Null),
+        Doing::Throw(..) | Doing::Deny(_) | Doing::Ask(..) | Doing::Mail(_) => Ok(Value::Null),
     }
 }
 

@@ -157,7 +157,8 @@ pub async fn dry_run(scope: &Scope, id: ActionId, about: Supposed) -> Result<Tri
         let mut envelope = completed(tx.conn, &tenant, about.envelope(tx))?;
         let holds = conditions::holds(&action.conditions.0, &envelope);
         let person = person(&envelope);
-        let about_it = About { house: &house, tenant: by.tenant, runs_as: action.runs_as, person };
+        let about_it =
+            About { house: &house, tenant: by.tenant, runs_as: action.runs_as, person, envelope: &envelope };
         let doing = action.handler.read(&action.configuration.0);
         let done = doing
             .map_err(|why| BROKEN_CONFIGURATION.saying(why))

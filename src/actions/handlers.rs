@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::base::WebhookId;
-use crate::permissions::known::{PERMISSION_MANAGE, USER_MANAGE};
+use crate::permissions::known::{PERMISSION_MANAGE, USER_LIST, USER_MANAGE};
 use crate::triggers::catalogue::is_own;
 
 /// Characters of a reason.
@@ -19,6 +19,7 @@ crate::choice! {
         Deny = "deny",
         DisableUser = "disableUser",
         EndSessions = "endSessions",
+        Mail = "mail",
         TakeRole = "takeRole",
         Throw = "throw",
     }
@@ -35,6 +36,36 @@ pub enum Doing {
     /// Says no, in the tenant's words or in ours.
     Deny(Option<String>),
     Ask(WebhookId, IfUnanswered),
+    Mail(Notice),
+}
+
+/// A mail in the tenant's own words. `{{user.name}}` stands for what is told of what happened.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Notice {
+    /// `person`: whom it concerns. `role:admin`: everybody who has that role, 20 at most.
+    #[schemars(length(max = 70), regex(pattern = r"^(person|role:.+)$"))]
+    pub to: String,
+    #[schemars(length(min = 1, max = 120))]
+    pub subject: String,
+    /// Lines of at most 250 characters.
+    #[schemars(length(min = 1, max = 4000))]
+    pub text: String,
+}
+
+impl Notice {
+    /// The role whose holders get it, unless it goes to the person.
+    pub fn role(&self) -> Option<&str> {
+        self.to.strip_prefix("role:")
+    }
+
+    fn is_well(&self) -> bool {
+        let to = self.to == "person" || self.role().is_some_and(|role| !role.is_empty() && role.len() <= 64);
+        let (subject, text) = (self.subject.chars().count(), self.text.chars().count());
+        to && (1..=120).contains(&subject)
+            && (1..=4000).contains(&text)
+            && self.text.lines().all(|line| line.chars().count() <= 250)
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -94,6 +125,7 @@ impl Kind {
             Self::AssignRole => "Gives the person whom it concerns a role.",
             Self::DisableUser => "Switches the person's account off and ends their sessions.",
             Self::EndSessions => "Ends the person's sessions in this tenant.",
+            Self::Mail => "Mails the person, or those who have a role, in your own words.",
             Self::TakeRole => "Takes a role from the person whom it concerns.",
             Self::Throw => "Throws a trigger of your own, to which other actions listen.",
         }
@@ -104,6 +136,7 @@ impl Kind {
         match self {
             Self::AssignRole | Self::TakeRole => Some(PERMISSION_MANAGE),
             Self::DisableUser | Self::EndSessions => Some(USER_MANAGE),
+            Self::Mail => Some(USER_LIST),
             Self::Throw | Self::Ask | Self::Deny => None,
         }
     }
@@ -120,6 +153,7 @@ impl Kind {
             Self::AssignRole | Self::TakeRole => generator.into_root_schema_for::<WhichRole>(),
             Self::DisableUser | Self::EndSessions => generator.into_root_schema_for::<Nothing>(),
             Self::Throw => generator.into_root_schema_for::<Thrown>(),
+            Self::Mail => generator.into_root_schema_for::<Notice>(),
             Self::Ask => generator.into_root_schema_for::<WhomToAsk>(),
             Self::Deny => generator.into_root_schema_for::<Denial>(),
         };
@@ -133,6 +167,15 @@ impl Kind {
             Self::TakeRole => Doing::TakeRole(shaped::<WhichRole>(configuration)?.role),
             Self::DisableUser => shaped::<Nothing>(configuration).map(|_| Doing::DisableUser)?,
             Self::EndSessions => shaped::<Nothing>(configuration).map(|_| Doing::EndSessions)?,
+            Self::Mail => {
+                let notice: Notice = shaped(configuration)?;
+                if !notice.is_well() {
+                    return Err("`to` is `person` or `role:IDENTIFIER`; a subject has 120 characters at most, a text \
+                                4,000, and each of its lines 250."
+                        .into());
+                }
+                Doing::Mail(notice)
+            }
             Self::Ask => {
                 let WhomToAsk { webhook, if_unanswered } = shaped(configuration)?;
                 Doing::Ask(webhook, if_unanswered)

@@ -14,6 +14,7 @@ pub mod entity;
 pub mod events;
 pub mod handlers;
 mod listening;
+mod mailing;
 mod running;
 pub mod service;
 

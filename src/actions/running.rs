@@ -84,7 +84,13 @@ async fn once(scope: &Scope, job: &Claimed, (trial, attempt): (&Trial, &Attempt)
         let detail;
         if let (None, Some(action)) = (skipped, &trial.action) {
             let person = person(&trial.envelope);
-            let about = About { house: &house, tenant: action.tenant_id, runs_as: action.runs_as, person };
+            let about = About {
+                house: &house,
+                tenant: action.tenant_id,
+                runs_as: action.runs_as,
+                person,
+                envelope: &trial.envelope,
+            };
             let doing = action.handler.read(&action.configuration.0);
             let doing = doing.map_err(|why| super::events::BROKEN_CONFIGURATION.saying(why))?;
             detail = act(tx, &doing, &about)?;

@@ -22,7 +22,7 @@ templates! {
         "password/verify_address" "password/already_have_account" "password/logins_held"
         "password/reset_password" "password/password_changed" "users/confirm_email" "users/email_changed" "users/account_disabled"
         "sessions/login_code" "sessions/refresh_reused" "sessions/new_device" "tenancy/invitation"
-        "tenancy/owner_invitation";
+        "tenancy/owner_invitation" "actions/notice";
     pages:
         "layout.html" "ask.html" "password.html" "done.html" "refused.html" "error.html" "doorstep.html" "dev/layout.html"
         "dev/home.html" "dev/inbox.html" "dev/mail.html" "dev/requests.html" "dev/request.html"

@@ -28,5 +28,7 @@ pub fn classes(config: &Config) -> Vec<Class> {
         per("guess-tenant", limits.guesses_per_tenant_per_minute.get(), minute),
         per(SIGN_UPS.0, limits.sign_ups_per_address_per_hour.get(), hour),
         per("mail", limits.mails_per_address_per_hour.get(), hour),
+        // Of a tenant: an action in a loop fills nobody's mailbox.
+        per("action-mail", 200, hour),
     ]
 }

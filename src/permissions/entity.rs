@@ -271,6 +271,17 @@ pub fn another_acts(conn: &mut DbConn, role: &Role, but: UserId) -> QueryResult<
     Ok(found.is_some())
 }
 
+/// Those who had it first.
+pub fn first_holders(conn: &mut DbConn, role: &Role, at_most: i64) -> QueryResult<Vec<UserId>> {
+    user_roles::table
+        .filter(user_roles::role_id.eq(role.id))
+        .filter(user_roles::tenant_id.eq(role.tenant_id))
+        .order((user_roles::created_at, user_roles::user_id))
+        .limit(at_most)
+        .select(user_roles::user_id)
+        .load(conn)
+}
+
 pub fn holders(conn: &mut DbConn, role: &Role) -> QueryResult<i64> {
     user_roles::table
         .filter(user_roles::role_id.eq(role.id))

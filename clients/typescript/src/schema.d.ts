@@ -1775,7 +1775,7 @@ export interface components {
             keys: components["schemas"]["Jwk"][];
         };
         /** @enum {string} */
-        Kind: "ask" | "assignRole" | "deny" | "disableUser" | "endSessions" | "takeRole" | "throw";
+        Kind: "ask" | "assignRole" | "deny" | "disableUser" | "endSessions" | "mail" | "takeRole" | "throw";
         ListedDevice: {
             name: string;
             platform: components["schemas"]["Platform"];

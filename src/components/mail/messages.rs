@@ -105,6 +105,14 @@ pub struct AccountDisabled {
     pub at: Timestamp,
 }
 
+/// In a tenant's own words, from one of its actions.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Notice {
+    pub subject: Line,
+    /// An empty one stands between paragraphs.
+    pub lines: Vec<Line>,
+}
+
 /// Declares the sum of all mails, each with its folder.
 macro_rules! messages {
     ($($folder:literal => $name:ident,)*) => {
@@ -149,6 +157,7 @@ messages! {
     "sessions/new_device" => NewDevice,
     "tenancy/invitation" => Invitation,
     "tenancy/owner_invitation" => OwnerInvitation,
+    "actions/notice" => Notice,
 }
 
 impl Message {
@@ -164,7 +173,7 @@ impl Message {
             Self::Invitation(m) => vec![&m.link],
             Self::OwnerInvitation(m) => vec![&m.link],
             Self::PasswordChanged(_) | Self::AccountDisabled(_) | Self::LoginCode(_) => Vec::new(),
-            Self::RefreshReused(_) | Self::NewDevice(_) => Vec::new(),
+            Self::RefreshReused(_) | Self::NewDevice(_) | Self::Notice(_) => Vec::new(),
         }
     }
 

@@ -55,6 +55,13 @@ fn with(link: &Link, code: &Code) -> Vec<Message> {
         Invitation { link: link(), link_valid: INVITATION_VALID, inviter: Some(Line::new("Grace Hopper")) }
             .into(),
         OwnerInvitation { link: link(), link_valid: INVITATION_VALID }.into(),
+        Notice {
+            subject: Line::new("Somebody from outside has signed up"),
+            lines: ["Eve <eve@elsewhere.example> has an account now.", "", "She got the role of a visitor."]
+                .map(Line::new)
+                .to_vec(),
+        }
+        .into(),
     ]
 }
 

@@ -17,8 +17,9 @@ use super::hub::Hub;
 use super::offers::Seen;
 use super::packet::Packet;
 use super::socket::Socket;
-use crate::base::{RecordId, Result, TenantId};
+use crate::base::{RecordId, Result, SessionId, TenantId, UserId};
 use crate::db::Above;
+use crate::db::tx::Forget;
 use crate::identity::Access;
 
 /// Read at once.
@@ -110,6 +111,7 @@ async fn welcome(hub: &Hub, socket: &Arc<Socket>, place: Place) -> Result<()> {
 /// Everybody who may see what these are about.
 async fn tell(hub: &Hub, events: Vec<Event>) -> Result<()> {
     let mut by_tenant: BTreeMap<TenantId, Vec<Event>> = BTreeMap::new();
+    events.iter().filter_map(made_old).for_each(|what| hub.house.forget(what));
     for event in events {
         if let Some(tenant) = event.tenant {
             by_tenant.entry(tenant).or_default().push(event);
@@ -124,6 +126,19 @@ async fn tell(hub: &Hub, events: Vec<Event>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whose rights changed, perhaps on another node that has not told us yet: whatever was committed after somebody lost a right
+/// they are not told (WS-1).
+fn made_old(event: &Event) -> Option<Forget> {
+    let id = event.id?.0;
+    match (event.subject.as_str(), event.trigger.rsplit('.').next()) {
+        (_, Some("create")) => None,
+        ("session", _) => Some(Forget::Session(SessionId::of(id))),
+        ("user", _) => Some(Forget::User(UserId::of(id))),
+        ("role", _) => event.tenant.map(Forget::Tenant),
+        _ => None,
+    }
 }
 
 /// One message, and who may have it.

@@ -27,7 +27,7 @@ on_both!(
 
 const LOGIN: &str = "/api/v1/auth/password-based/login";
 
-async fn start(ground: Ground) -> House {
+pub async fn start(ground: Ground) -> House {
     let mut config = config(&ground);
     config.egress.allow = vec!["127.0.0.0/8".parse().unwrap()];
     House::with(ground, config).await

@@ -3,6 +3,7 @@
 mod before;
 mod chains;
 pub mod kit;
+mod mailing;
 mod making;
 mod rights;
 mod running;

@@ -91,7 +91,7 @@ fn every_mail_can_be_looked_at_in_both_languages_and_an_unknown_one_is_named() {
     let html = installation.run(&["mail", "preview", "password/verify_address", "--html"]);
     let wrong = installation.run(&["mail", "preview", "password/poetry"]);
 
-    assert_eq!(names.out.lines().count(), 13, "{}", names.out);
+    assert_eq!(names.out.lines().count(), 14, "{}", names.out);
     assert!(dutch.out.starts_with("Subject: ") && dutch.out.contains("Hallo Ada"), "{}", dutch.out);
     assert!(
         html.out.starts_with("<!doctype html>") || html.out.starts_with("<!DOCTYPE html>"),

@@ -69,15 +69,20 @@ async fn ws_1_who_lost_the_right_is_told_no_more(ground: Ground) {
     let clerk = Desk::plain(&app, &door, "clerk@example.com").await;
     let role = admin.filled("clerk", &[LIST]).await;
     assert_eq!(admin.give(clerk.user, &role).await.status, 200);
-    let mut watching = Poller::bound(&app, &clerk.token).await;
+    let beside = app.beside().await;
+    let mut here = Poller::bound(&app, &clerk.token).await;
+    let mut there = Poller::bound(&beside, &clerk.token).await;
     rename(&admin, admin.user, "Seen").await;
-    assert!(watching.is_told("Seen").await);
+    assert!(here.is_told("Seen").await);
+    assert!(there.is_told("Seen").await);
 
     assert_eq!(admin.take(clerk.user, &role).await.status, 200);
     rename(&admin, admin.user, "Unseen").await;
 
-    assert!(!watching.is_told("Unseen").await);
-    assert_eq!(watching.call(json!(["find", "users", {}])).await["code"], 403);
+    for watching in [&mut here, &mut there] {
+        assert!(!watching.is_told("Unseen").await);
+        assert_eq!(watching.call(json!(["find", "users", {}])).await["code"], 403);
+    }
 }
 
 /// A number is drawn before it is seen: what commits behind a later one must not be passed over.
