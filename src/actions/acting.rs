@@ -1,9 +1,8 @@
 //! What handlers do, inside a run's one transaction and with the rights that the action's role has at that moment (JOB-2).
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
+use super::entity::Rights;
 use super::events::{NOBODY, NOT_ALLOWED, UNKNOWN_ROLE};
 use super::handlers::Doing;
 use super::mailing;
@@ -12,7 +11,7 @@ use crate::db::tx::{Happened, Tx};
 use crate::identity::{House, User};
 use crate::permissions::entity::{self, Role};
 use crate::permissions::events::LAST_ADMIN;
-use crate::permissions::known::{self, PERMISSION_MANAGE, USER_MANAGE};
+use crate::permissions::known::{self, PERMISSION_MANAGE, USER_LIST, USER_MANAGE};
 use crate::permissions::steps::{self, RIGHTS, held, is_last, may_grant};
 use crate::{sessions, users};
 
@@ -21,6 +20,8 @@ pub struct About<'a> {
     pub house: &'a House,
     pub tenant: TenantId,
     pub runs_as: Option<RoleId>,
+    /// What those held who wrote it and what it follows from.
+    pub bounds: &'a Rights,
     pub person: Option<UserId>,
     /// What is told of what happened.
     pub envelope: &'a Value,
@@ -87,32 +88,37 @@ pub fn throw(tx: &mut Tx, trigger: &str, data: &Value, person: Option<UserId>) -
     tx.throw(happened.with(data.clone()))
 }
 
-/// Of a role that was deleted, and of none, nothing.
-fn rights(tx: &mut Tx, about: &About<'_>) -> Result<BTreeSet<String>> {
-    let Some(id) = about.runs_as else { return Ok(BTreeSet::new()) };
+/// Of a role that was deleted, and of none, nothing. What a role was given since, nobody agreed to who wrote the action.
+fn rights(tx: &mut Tx, about: &About<'_>) -> Result<Rights> {
+    let Some(id) = about.runs_as else { return Ok(Rights::new()) };
     let role = Role::find(tx.conn, about.tenant, id)?;
     let ids: Vec<RoleId> = role.iter().map(|role| role.id).collect();
-    Ok(entity::held_by(tx.conn, &ids)?.into_iter().collect())
+    let held: Rights = entity::held_by(tx.conn, &ids)?.into_iter().collect();
+    Ok(&held & about.bounds)
 }
 
 /// An action does nothing that somebody with its role could not do themselves (PRIV-1, PRIV-2).
-fn may_act_on(
-    tx: &mut Tx,
-    rights: &BTreeSet<String>,
-    (tenant, user): (TenantId, UserId),
-    needs: &str,
-) -> Result<()> {
+fn may_act_on(tx: &mut Tx, rights: &Rights, (tenant, user): (TenantId, UserId), needs: &str) -> Result<()> {
     let theirs = held(tx, tenant, user)?;
     if rights.contains(needs) && theirs.is_subset(rights) { Ok(()) } else { Err(NOT_ALLOWED.error()) }
 }
 
 fn grantable(
     tx: &mut Tx,
-    rights: &BTreeSet<String>,
+    rights: &Rights,
     (tenant, user): (TenantId, UserId),
     identifier: &str,
 ) -> Result<Role> {
     may_act_on(tx, rights, (tenant, user), PERMISSION_MANAGE)?;
     let role = Role::named(tx.conn, tenant, identifier)?.ok_or_else(|| UNKNOWN_ROLE.error())?;
     if may_grant(tx, rights, std::slice::from_ref(&role))? { Ok(role) } else { Err(NOT_ALLOWED.error()) }
+}
+
+/// What is known of people is told to whoever may look at people: an action of somebody who may not sees who it is about by their
+/// id alone.
+pub fn seen(mut envelope: Value, bounds: &Rights) -> Value {
+    if let Some(user) = envelope.get_mut("user").filter(|_| !bounds.contains(USER_LIST)) {
+        *user = Value::Null;
+    }
+    envelope
 }

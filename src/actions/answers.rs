@@ -129,6 +129,7 @@ pub struct Tried {
     pub broken: Option<String>,
     /// Variables of its conditions that nothing is ever found by.
     pub unknown_variables: Vec<String>,
+    /// If it acted.
     pub would_do: WouldDo,
     /// What its conditions and its handler saw.
     pub envelope: Value,

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tracing::instrument;
 
+use super::acting::seen;
 use super::conditions;
 use super::entity::{Action, Run, RunState};
 use super::handlers::{Doing, IfUnanswered, is_sentence};
@@ -66,6 +67,7 @@ async fn decide(scope: &Scope, tenant: &Arc<Tenant>, hearing: &[&Action], questi
     let (id, until) = (DomainEventId::new(), Instant::now() + WITHIN);
     let envelope = envelope(scope, tenant, (id, question)).await?;
     for action in hearing {
+        let envelope = seen(envelope.clone(), &action.bounds.0);
         let asked = Asked { scope, tenant, envelope: &envelope, id, question, until };
         let verdict = asked.verdict(action).await;
         let (state, error, reason) = match verdict {
@@ -74,7 +76,9 @@ async fn decide(scope: &Scope, tenant: &Arc<Tenant>, hearing: &[&Action], questi
                 let told = reason.clone().map_or_else(|| DENIED.error(), |reason| DENIED.saying(reason));
                 (RunState::Denied, told, reason)
             }
-            Verdict::Unanswered(why) => (RunState::Failed, UNANSWERED.because("unanswered"), Some(why)),
+            Verdict::Unanswered(why) => {
+                (RunState::Failed, UNANSWERED.retry_after(5).because("unanswered"), Some(why))
+            }
         };
         asked.note(action, state, reason).await?;
         return Err(error);
@@ -176,6 +180,7 @@ impl Asked<'_> {
             trigger_name: self.question.point.to_owned(),
             chain_id: self.id,
             depth: 0,
+            bounds: action.bounds.clone(),
             envelope: Json(without_person(self.envelope)),
             state,
             attempts: 1,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::conditions;
-use super::entity::Action;
+use super::entity::{Action, Rights};
 use super::handlers::{Doing, Kind};
 use crate::base::error::INVALID;
 use crate::base::{ActionId, FieldError, Result, RoleId, TenantId, Timestamp};
@@ -125,6 +125,7 @@ impl NewAction {
             priority: self.priority,
             is_enabled: self.is_enabled,
             max_attempts: self.max_attempts,
+            bounds: Json(Rights::new()),
             runs_as: self.runs_as,
             created_at: now,
             updated_at: now,
@@ -191,7 +192,10 @@ fn wrong_triggers(action: &Action) -> Vec<FieldError> {
     let (is_heard, detail): (fn(&str) -> bool, _) = if action.handler.is_before() {
         (is_point, "Nobody is asked at this moment; GET /triggers names those with `pre`.")
     } else {
-        (is_pattern, "This can never happen; GET /triggers names what can.")
+        (
+            is_pattern,
+            "Nothing that has happened is called this; GET /triggers names what can happen. Before something is done, only `deny` and `ask` listen.",
+        )
     };
     for (at, _) in listens.iter().enumerate().filter(|(_, pattern)| !is_heard(pattern)).take(LISTENED) {
         wrong.push(fault(&format!("listens[{at}]"), "validator.pattern", detail));

@@ -8,6 +8,9 @@ use std::collections::BTreeSet;
 use datalogic_rs::Engine;
 use serde_json::Value;
 
+use super::cost;
+use crate::triggers::catalogue;
+
 /// As text.
 const LONGEST: usize = 8 * 1024;
 const DEEPEST: usize = 16;
@@ -53,8 +56,20 @@ const OPERATORS: &[&str] = &[
     "substr",
 ];
 const LOOPING: &[&str] = &["map", "filter", "all", "none", "some"];
+/// Bytes of what happens, as a rule.
+const USUAL: usize = 2 * 1024;
 /// Members of what a rule is asked of.
-const KNOWN: &[&str] = &["event", "id", "time", "tenant", "actor", "subject", "data", "user"];
+const KNOWN: &[&str] = &["event", "id", "time", "sequence", "tenant", "actor", "subject", "data", "user"];
+/// Of some of them, what is in them.
+const MEMBERS: &[(&str, &[&str])] = &[
+    ("tenant", &["id", "name"]),
+    ("actor", &["kind", "id"]),
+    ("subject", &["kind", "id"]),
+    ("user", &["id", "name", "email", "emailDomain", "active", "locale", "createdAt", "roles"]),
+];
+/// In words for the tenant.
+const TOO_COSTLY: &str =
+    "It would take too long: a loop within a loop, or over lists that are put together, over this much.";
 
 pub fn is_always(rule: &Value) -> bool {
     match rule {
@@ -75,6 +90,9 @@ pub fn check(rule: &Value) -> Result<(), String> {
     }
     let mut left = MOST;
     walk(rule, 0, 0, &mut left)?;
+    if !cost::is_bearable(rule, USUAL) {
+        return Err(TOO_COSTLY.into());
+    }
     let compiled = Engine::new().compile(rule.to_string().as_str());
     compiled.map(drop).map_err(|_| "This cannot be read as a rule of JSON Logic.".to_owned())
 }
@@ -104,10 +122,23 @@ fn walk(rule: &Value, depth: usize, loops: usize, left: &mut usize) -> Result<()
 }
 
 /// Variables that nothing is ever found by: a misspelled one is null, and so its rule never holds, or always.
-pub fn unknown(rule: &Value) -> BTreeSet<String> {
+pub fn unknown(rule: &Value, trigger: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     variables(rule, false, &mut found);
+    found.retain(|name| !is_known(name, trigger));
     found
+}
+
+fn is_known(name: &str, trigger: &str) -> bool {
+    let mut parts = name.split('.');
+    let (first, second) = (parts.next().unwrap_or(name), parts.next());
+    let Some(second) = second else { return KNOWN.contains(&first) };
+    if first == "data" {
+        // What a trigger of the tenant's own tells, nobody knows.
+        let told = catalogue::find(trigger);
+        return told.is_none_or(|told| told.data.iter().any(|(member, _)| *member == second));
+    }
+    MEMBERS.iter().any(|(known, members)| *known == first && members.contains(&second))
 }
 
 fn variables(rule: &Value, within_loop: bool, found: &mut BTreeSet<String>) {
@@ -118,10 +149,7 @@ fn variables(rule: &Value, within_loop: bool, found: &mut BTreeSet<String>) {
                 let name = operand.as_str().or_else(|| operand.get(0).and_then(Value::as_str));
                 if let Some(name) = name.filter(|name| operator == "var" && !within_loop && !name.is_empty())
                 {
-                    let first = name.split('.').next().unwrap_or(name);
-                    if !KNOWN.contains(&first) {
-                        found.insert(name.to_owned());
-                    }
+                    found.insert(name.to_owned());
                 }
                 // Within a loop names are those of the item.
                 variables(operand, within_loop || LOOPING.contains(&operator.as_str()), found);
@@ -131,15 +159,19 @@ fn variables(rule: &Value, within_loop: bool, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Whether it holds of what happened.
+/// Whether it holds of what happened; or why it cannot be asked, in words for the tenant.
 pub fn holds(rule: &Value, envelope: &Value) -> Result<bool, String> {
     if is_always(rule) {
         return Ok(true);
     }
-    let engine = Engine::new();
-    let found = engine.eval_str(rule.to_string().as_str(), envelope.to_string().as_str());
-    let found: Value = serde_json::from_str(&found.map_err(|error| error.to_string())?)
-        .map_err(|error| error.to_string())?;
+    let happened = envelope.to_string();
+    if !cost::is_bearable(rule, happened.len()) {
+        return Err(TOO_COSTLY.into());
+    }
+    // The engine's words are about its own insides.
+    let broken = "It ended in an error, such as counting with what is no number.";
+    let found = Engine::new().eval_str(rule.to_string().as_str(), happened.as_str()).map_err(|_| broken)?;
+    let found: Value = serde_json::from_str(&found).map_err(|_| broken)?;
     Ok(is_true(&found))
 }
 
@@ -208,6 +240,10 @@ mod tests {
     #[test]
     fn a_misspelled_variable_is_found() {
         let rule = json!({ "and": [{ "var": "usr.email" }, { "some": [{ "var": "user.roles" }, { "==": [{ "var": "" }, "x"] }] }] });
-        assert_eq!(unknown(&rule), BTreeSet::from(["usr.email".to_owned()]));
+        assert_eq!(unknown(&rule, "x.any"), BTreeSet::from(["usr.email".to_owned()]));
+        let inside = json!({ "and": [{ "var": "user.emial" }, { "var": "data.emailDomian" }, { "var": "data.emailDomain" }, { "var": "user" }] });
+        let found = unknown(&inside, "doorward.user.pre.create");
+        assert_eq!(found, BTreeSet::from(["data.emailDomian".to_owned(), "user.emial".to_owned()]));
+        assert_eq!(unknown(&inside, "x.own"), BTreeSet::from(["user.emial".to_owned()]));
     }
 }

@@ -8,11 +8,14 @@ use super::answers::{ActionHandlers, Begun, HandlerShown, Tried};
 use super::events::{self, MAY_NOT_RUN_AS, Supposed, UNKNOWN_ACTION, UNKNOWN_ROLE};
 use super::handlers::Kind;
 use super::service;
-use crate::base::{ActionId, Result, UserId};
+use crate::base::error::INVALID;
+use crate::base::{ActionId, FieldError, Result, UserId};
 use crate::identity::{Access, Method, Nothing, Route, Scope};
 use crate::permissions::known::ACTION_MANAGE;
 
 const MANAGES: Access = Access::Permission(ACTION_MANAGE);
+/// Bytes of what is supposed to have happened.
+const TOLD: usize = 4 * 1024;
 
 pub fn routes() -> Vec<Route> {
     let mut all = vec![
@@ -49,14 +52,19 @@ pub struct Try {
     /// Whom it would concern.
     #[serde(default)]
     user: Option<UserId>,
-    /// What it would tell.
+    /// What it would tell, in 4 KiB at most.
     #[serde(default)]
     data: Map<String, Value>,
 }
 
 async fn dry_run(scope: Scope, body: Try) -> Result<Tried> {
     let Try { action, trigger, user, data } = body;
-    events::dry_run(&scope, action, Supposed { trigger, user, data: Value::Object(data) }).await
+    let data = Value::Object(data);
+    if data.to_string().len() > TOLD {
+        let detail = format!("At most {TOLD} bytes.");
+        return Err(INVALID.with(vec![FieldError::new("$.data", "validator.length", detail)]));
+    }
+    events::dry_run(&scope, action, Supposed { trigger, user, data }).await
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -1,5 +1,7 @@
 //! Actions and their runs, in the database.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 use serde_json::Value;
 
@@ -8,6 +10,9 @@ use crate::base::{ActionId, ActionRunId, DomainEventId, RoleId, TenantId, Timest
 use crate::db::dialect::padded;
 use crate::db::schema::{action_runs, actions};
 use crate::db::{BothDsl, DbConn, Json, columns};
+
+/// Permissions, by their identifiers.
+pub type Rights = BTreeSet<String>;
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = actions, treat_none_as_default_value = false, treat_none_as_null = true)]
@@ -25,6 +30,8 @@ pub struct Action {
     pub priority: i32,
     pub is_enabled: bool,
     pub max_attempts: i32,
+    /// What whoever wrote it last held then.
+    pub bounds: Json<Rights>,
     pub runs_as: Option<RoleId>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -59,6 +66,17 @@ impl Action {
         let named = actions::table.filter(actions::tenant_id.eq(tenant).and(actions::name.eq(name)));
         let found = named.filter(actions::id.ne(but)).count().get_result::<i64>(conn)?;
         Ok(found > 0)
+    }
+
+    /// By its name; for an operator.
+    pub fn named(conn: &mut DbConn, tenant: TenantId, name: &str) -> QueryResult<Option<Self>> {
+        let this = actions::table.filter(actions::tenant_id.eq(tenant).and(actions::name.eq(name)));
+        this.select(columns::<Self>()).get_result(conn).optional()
+    }
+
+    pub fn all(conn: &mut DbConn, tenant: TenantId) -> QueryResult<Vec<Self>> {
+        let all = actions::table.filter(actions::tenant_id.eq(tenant)).order(actions::name);
+        all.select(columns::<Self>()).load(conn)
     }
 
     pub fn update(&self, conn: &mut DbConn) -> QueryResult<usize> {
@@ -100,6 +118,8 @@ pub struct Run {
     pub chain_id: DomainEventId,
     /// Runs before it in the chain.
     pub depth: i32,
+    /// More than this it does not do, whatever its role holds.
+    pub bounds: Json<Rights>,
     pub envelope: Json<Value>,
     pub state: RunState,
     pub attempts: i32,
@@ -134,10 +154,13 @@ impl Run {
         Ok(insert.execute(conn)? == 1)
     }
 
-    /// Which chain a run belongs to, and how far it is from its beginning. None: it is no run.
-    pub fn chain(conn: &mut DbConn, id: ActionRunId) -> QueryResult<Option<(DomainEventId, i32)>> {
+    /// Which chain a run belongs to, how far it is from its beginning, and what it may do at most. None: it is no run.
+    pub fn chain(
+        conn: &mut DbConn,
+        id: ActionRunId,
+    ) -> QueryResult<Option<(DomainEventId, i32, Json<Rights>)>> {
         use action_runs as r;
-        r::table.find(id).select((r::chain_id, r::depth)).first(conn).optional()
+        r::table.find(id).select((r::chain_id, r::depth, r::bounds)).first(conn).optional()
     }
 
     pub fn of_chain(conn: &mut DbConn, chain: DomainEventId) -> QueryResult<i64> {

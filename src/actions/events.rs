@@ -1,22 +1,23 @@
 //! What happens to actions: they are made, changed, taken away, tried and run.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use tracing::instrument;
 
-use super::acting::{About, act};
+use super::acting::{About, act, seen};
 use super::answers::{Begun, Tried, WouldDo};
 use super::changes::{ActionChange, NewAction, checked};
 use super::conditions;
-use super::entity::{Action, Run, RunState};
+use super::entity::{Action, Rights, Run, RunState};
 use super::handlers::Doing;
 use super::running;
 use crate::base::error::INVALID;
-use crate::base::{ActionId, ActionRunId, DomainEventId, Error, FieldError, JobId, Result, TenantId, UserId};
+use crate::base::{
+    ActionId, ActionRunId, DomainEventId, Error, FieldError, JobId, Result, TenantId, Timestamp, UserId,
+};
 use crate::db::Json;
-use crate::db::tx::{Audit, Forget, Happened, Tx, Work};
+use crate::db::tx::{Actor, Audit, Forget, Happened, Tx, Work};
 use crate::identity::{Live, Scope};
 use crate::permissions::entity::Role;
 use crate::permissions::known::{ACTION_MANAGE, USER_LIST};
@@ -32,7 +33,7 @@ crate::refusals! {
     MAY_NOT_RUN_AS = 403 "actions.mayNotRunAs" "The role that this action runs as holds permissions that you do not.";
     UNKNOWN_ROLE = 422 "actions.unknownRole" "This tenant has no such role.";
     /// In a run, not in an answer.
-    NOT_ALLOWED = 403 "actions.run.notAllowed" "The role that the action runs as (`runsAs`) may not do this, or not to this person.";
+    NOT_ALLOWED = 403 "actions.run.notAllowed" "The role that the action runs as (`runsAs`) may not do this, or not to this person; or whoever wrote the action, or one that it follows from, might not.";
     NOBODY = 409 "actions.run.nobody" "What happened concerns no member of this tenant.";
     BROKEN_RULE = 422 "actions.run.brokenRule" "The conditions cannot be asked of what happened.";
     BROKEN_CONFIGURATION = 422 "actions.run.brokenConfiguration" "The configuration is not what the handler takes.";
@@ -52,7 +53,8 @@ pub async fn create(scope: &Scope, new: NewAction) -> Result<ActionId> {
     checked(&action)?;
     let write = scope.write(move |tx| {
         let action = Action { created_at: tx.now, updated_at: tx.now, ..action.clone() };
-        may_run_as(tx, &by, &[&action])?;
+        let bounds = Json(may_run_as(tx, &by, &[&action])?);
+        let action = Action { bounds, ..action };
         knows_whom_to_ask(tx, &action)?;
         if Action::count(tx.conn, by.tenant)? >= MOST {
             return Err(TOO_MANY_ACTIONS.error());
@@ -77,7 +79,8 @@ pub async fn change(scope: &Scope, id: ActionId, change: ActionChange) -> Result
         let was = found(tx, by.tenant, id)?;
         let action = change.clone().of(was.clone(), tx.now);
         checked(&action)?;
-        may_run_as(tx, &by, &[&was, &action])?;
+        let bounds = Json(may_run_as(tx, &by, &[&was, &action])?);
+        let action = Action { bounds, ..action };
         knows_whom_to_ask(tx, &action)?;
         if Action::is_named(tx.conn, by.tenant, &action.name, id)? {
             return Err(DUPLICATE_NAME.error());
@@ -103,6 +106,33 @@ pub async fn remove(scope: &Scope, id: ActionId) -> Result<()> {
     write.await
 }
 
+/// Off or on, by an operator: where an action keeps everybody out, nobody is left within who could. False when it was so.
+///
+/// Refuses with `actions.unknown`.
+#[instrument(name = "actions.switch", skip_all)]
+pub async fn switch(scope: &Scope, name: String, is_enabled: bool) -> Result<bool> {
+    let tenant = scope.tenant_id()?;
+    let write = scope.write(move |tx| {
+        tx.lock(RIGHTS, tenant)?;
+        let was = Action::named(tx.conn, tenant, &name)?.ok_or_else(|| UNKNOWN_ACTION.error())?;
+        if was.is_enabled == is_enabled {
+            return Ok(false);
+        }
+        let action = Action { is_enabled, updated_at: tx.now, ..was };
+        action.update(tx.conn)?;
+        told(tx, &action, ("actions.switch", "doorward.action.post.patch"))?;
+        Ok(true)
+    });
+    write.await
+}
+
+/// All of a tenant's, by their names; for an operator.
+#[instrument(name = "actions.all", skip_all)]
+pub async fn all(scope: &Scope) -> Result<Vec<Action>> {
+    let tenant = scope.tenant_id()?;
+    scope.read(move |conn| Ok(Action::all(conn, tenant)?)).await
+}
+
 /// Behind whoever else changes rights or actions of the tenant: a change writes the whole row.
 fn found(tx: &mut Tx, tenant: TenantId, id: ActionId) -> Result<Action> {
     tx.lock(RIGHTS, tenant)?;
@@ -111,7 +141,11 @@ fn found(tx: &mut Tx, tenant: TenantId, id: ActionId) -> Result<Action> {
 
 fn told(tx: &mut Tx, action: &Action, (event, trigger): (&'static str, &'static str)) -> Result<()> {
     let data = json!({ "name": action.name });
-    tx.audit(Audit::success(event).of("action", action.id).with(data.clone()))?;
+    let kept = json!({
+        "name": action.name, "handler": action.handler, "runsAs": action.runs_as, "listens": action.listens.0,
+        "isEnabled": action.is_enabled,
+    });
+    tx.audit(Audit::success(event).of("action", action.id).with(kept))?;
     // Who is asked is remembered with the tenant.
     tx.forget(Forget::Tenant(action.tenant_id))?;
     tx.throw(Happened::new(trigger, "action", action.id).with(data))
@@ -128,7 +162,7 @@ fn knows_whom_to_ask(tx: &mut Tx, action: &Action) -> Result<()> {
 
 /// Nobody lets an action do what they may not do themselves, and nobody bends one that may do more (PRIV-1). What they hold
 /// is asked again here, behind whoever changes rights.
-fn may_run_as(tx: &mut Tx, by: &Live, actions: &[&Action]) -> Result<BTreeSet<String>> {
+fn may_run_as(tx: &mut Tx, by: &Live, actions: &[&Action]) -> Result<Rights> {
     tx.lock(RIGHTS, by.tenant)?;
     let held = held(tx, by.tenant, by.user)?;
     if !held.contains(ACTION_MANAGE) {
@@ -149,29 +183,34 @@ fn may_run_as(tx: &mut Tx, by: &Live, actions: &[&Action]) -> Result<BTreeSet<St
 #[instrument(name = "actions.dry_run", skip_all)]
 pub async fn dry_run(scope: &Scope, id: ActionId, about: Supposed) -> Result<Tried> {
     let (by, tenant, house) = (scope.live()?.clone(), scope.tenant()?.clone(), scope.house.clone());
+    let trial = supposed(scope, id, &about).await?;
+    // Here, and not below: whatever a rule costs, nobody's writes wait for it.
+    let holds = conditions::holds(&trial.action.conditions.0, &trial.envelope);
     let tried: Arc<Mutex<Option<Tried>>> = Arc::default();
     let kept = tried.clone();
     let write = scope.write(move |tx| {
         let action = found(tx, by.tenant, id)?;
-        let held = may_run_as(tx, &by, &[&action])?;
-        let mut envelope = completed(tx.conn, &tenant, about.envelope(tx))?;
-        let holds = conditions::holds(&action.conditions.0, &envelope);
-        let person = person(&envelope);
-        let about_it =
-            About { house: &house, tenant: by.tenant, runs_as: action.runs_as, person, envelope: &envelope };
+        let bounds = &may_run_as(tx, &by, &[&action])? & &action.bounds.0;
+        let envelope = seen(completed(tx.conn, &tenant, trial.envelope.clone())?, &bounds);
+        let about_it = About {
+            house: &house,
+            tenant: by.tenant,
+            runs_as: action.runs_as,
+            bounds: &bounds,
+            person: person(&envelope),
+            envelope: &envelope,
+        };
         let doing = action.handler.read(&action.configuration.0);
         let done = doing
             .map_err(|why| BROKEN_CONFIGURATION.saying(why))
             .and_then(|doing| act(tx, &doing, &about_it));
-        // What is known of people is shown to whoever may look at people.
-        if let Some(user) = envelope.get_mut("user").filter(|_| !held.contains(USER_LIST)) {
-            *user = Value::Null;
-        }
         let found = Tried {
             listens: action.listens.0.iter().any(|pattern| catalogue::matches(pattern, &about.trigger)),
             holds: holds.clone().unwrap_or(false),
-            broken: holds.err(),
-            unknown_variables: conditions::unknown(&action.conditions.0).into_iter().collect(),
+            broken: holds.clone().err(),
+            unknown_variables: conditions::unknown(&action.conditions.0, &about.trigger)
+                .into_iter()
+                .collect(),
             would_do: WouldDo::of(done),
             envelope,
         };
@@ -187,6 +226,28 @@ pub async fn dry_run(scope: &Scope, id: ActionId, about: Supposed) -> Result<Tri
     }
 }
 
+struct Trial {
+    action: Action,
+    envelope: Value,
+}
+
+/// The action, and what it would see.
+async fn supposed(scope: &Scope, id: ActionId, about: &Supposed) -> Result<Trial> {
+    let (by, tenant) = (scope.live()?.clone(), scope.tenant()?.clone());
+    let envelope = about.envelope(&scope.actor(), tenant.id, scope.now());
+    let may_look = by.may(USER_LIST);
+    let read = scope.read(move |conn| {
+        let action = Action::find(conn, by.tenant, id)?.ok_or_else(|| UNKNOWN_ACTION.error())?;
+        let mut envelope = completed(conn, &tenant, envelope.clone())?;
+        if !may_look {
+            envelope = seen(envelope, &Rights::new());
+        }
+        let envelope = seen(envelope, &action.bounds.0);
+        Ok(Trial { action, envelope })
+    });
+    read.await
+}
+
 /// Runs it now, about somebody perhaps. Its conditions are asked as always.
 ///
 /// Refuses with `actions.unknown` and `actions.mayNotRunAs`.
@@ -195,7 +256,7 @@ pub async fn run_now(scope: &Scope, id: ActionId, user: Option<UserId>) -> Resul
     let by = scope.live()?.clone();
     let write = scope.write(move |tx| {
         let action = found(tx, by.tenant, id)?;
-        may_run_as(tx, &by, &[&action])?;
+        let held = may_run_as(tx, &by, &[&action])?;
         let event = DomainEventId::new();
         let supposed = Supposed { trigger: BY_HAND.to_owned(), user, data: json!({}) };
         let run = Run {
@@ -207,7 +268,8 @@ pub async fn run_now(scope: &Scope, id: ActionId, user: Option<UserId>) -> Resul
             trigger_name: BY_HAND.to_owned(),
             chain_id: event,
             depth: 0,
-            envelope: Json(supposed.envelope(tx)),
+            bounds: Json(&held & &action.bounds.0),
+            envelope: Json(supposed.envelope(&tx.cause.actor, by.tenant, tx.now)),
             state: RunState::Queued,
             attempts: 0,
             detail: Json(json!({})),
@@ -236,16 +298,16 @@ pub struct Supposed {
 }
 
 impl Supposed {
-    fn envelope(&self, tx: &Tx) -> Value {
+    fn envelope(&self, actor: &Actor, tenant: TenantId, now: Timestamp) -> Value {
         let subject = match self.user {
             Some(user) => json!({ "kind": "user", "id": user }),
-            None => json!({ "kind": "tenant", "id": tx.tenant() }),
+            None => json!({ "kind": "tenant", "id": tenant }),
         };
         json!({
             "event": self.trigger,
             "id": DomainEventId::new(),
-            "time": tx.now,
-            "actor": { "kind": tx.cause.actor.kind, "id": tx.cause.actor.id },
+            "time": now,
+            "actor": { "kind": actor.kind, "id": actor.id },
             "subject": subject,
             "data": self.data,
         })

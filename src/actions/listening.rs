@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::entity::{Action, Run, RunState};
+use super::entity::{Action, Rights, Run, RunState};
 use super::running;
 use crate::base::{ActionId, ActionRunId, DomainEventId, JobId, RecordId, Result, Timestamp};
 use crate::db::Json;
@@ -29,6 +29,23 @@ pub fn listener() -> Listener {
     Listener { enabled, begin }
 }
 
+/// Where a run stands in its chain.
+struct Link {
+    chain: DomainEventId,
+    depth: i32,
+    /// None: it is the first.
+    bounds: Option<Rights>,
+}
+
+impl Link {
+    /// Nobody does by another's action what they may not do themselves: of all who wrote one of the chain, each has to have
+    /// held it (PRIV-1).
+    fn bounds_of(&self, action: &Action) -> Rights {
+        let own = &action.bounds.0;
+        self.bounds.as_ref().map_or_else(|| own.clone(), |before| before & own)
+    }
+}
+
 fn begin(tx: &mut Tx, heard: &[HeardBy<'_>]) -> Result<()> {
     heard.iter().try_for_each(|(event, ids)| begin_all(tx, event, ids))
 }
@@ -40,28 +57,28 @@ fn begin_all(tx: &mut Tx, event: &Event, ids: &[RecordId]) -> Result<()> {
         Some(cause) => Run::chain(tx.conn, ActionRunId::of(cause.0))?,
         None => None,
     };
-    let (chain, depth) = before.map_or((event.id, 0), |(chain, depth)| (chain, depth + 1));
+    let link = match before {
+        Some((chain, depth, bounds)) => Link { chain, depth: depth + 1, bounds: Some(bounds.0) },
+        None => Link { chain: event.id, depth: 0, bounds: None },
+    };
     for id in ids {
         // Switched off or changed meanwhile it is what it is now; gone it is nothing.
         if let Some(action) = Action::find(tx.conn, tenant, ActionId::of(id.0))? {
-            begin_one(tx, (event, &action), (chain, depth))?;
+            begin_one(tx, (event, &action), &link)?;
         }
     }
     Ok(())
 }
 
 /// One run, unless its chain is too long: then that is written down once, and nothing more of the chain is begun.
-fn begin_one(
-    tx: &mut Tx,
-    (event, action): (&Event, &Action),
-    (chain, depth): (DomainEventId, i32),
-) -> Result<()> {
+fn begin_one(tx: &mut Tx, (event, action): (&Event, &Action), link: &Link) -> Result<()> {
+    let (chain, depth) = (link.chain, link.depth);
     let runs = Run::of_chain(tx.conn, chain)?;
     if runs > CHAIN {
         return Ok(());
     }
     let is_too_long = depth >= DEEPEST || runs == CHAIN;
-    let run = run_of((event, action), (chain, depth), is_too_long, tx.now);
+    let run = run_of((event, action), link, is_too_long, tx.now);
     if !run.insert(tx.conn)? {
         return Ok(());
     }
@@ -76,12 +93,7 @@ fn begin_one(
     Ok(())
 }
 
-fn run_of(
-    (event, action): (&Event, &Action),
-    (chain, depth): (DomainEventId, i32),
-    is_too_long: bool,
-    now: Timestamp,
-) -> Run {
+fn run_of((event, action): (&Event, &Action), link: &Link, is_too_long: bool, now: Timestamp) -> Run {
     Run {
         id: ActionRunId::new(),
         tenant_id: action.tenant_id,
@@ -89,8 +101,9 @@ fn run_of(
         action_name: action.name.clone(),
         event_id: event.id,
         trigger_name: event.trigger.clone(),
-        chain_id: chain,
-        depth,
+        chain_id: link.chain,
+        depth: link.depth,
+        bounds: Json(link.bounds_of(action)),
         envelope: Json(envelope::of(event)),
         state: if is_too_long { RunState::Stopped } else { RunState::Queued },
         attempts: 0,

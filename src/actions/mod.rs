@@ -10,6 +10,7 @@ mod asking;
 mod changes;
 pub mod conditions;
 pub mod controller;
+mod cost;
 pub mod entity;
 pub mod events;
 pub mod handlers;

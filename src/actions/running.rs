@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use tracing::instrument;
 
-use super::acting::{About, act, throw};
+use super::acting::{About, act, seen, throw};
 use super::conditions;
 use super::entity::{Action, Ended, Run, RunState};
 use crate::base::{ActionRunId, Error, Result, TenantId};
@@ -54,7 +54,7 @@ async fn prepared(scope: &Scope, tenant: TenantId, id: ActionRunId) -> Result<Op
             return Ok(None);
         };
         let action = Action::find(conn, tenant, run.action_id)?.filter(|action| action.is_enabled);
-        let envelope = completed(conn, &known, run.envelope.0.clone())?;
+        let envelope = seen(completed(conn, &known, run.envelope.0.clone())?, &run.bounds.0);
         Ok(Some(Trial { run, action, envelope }))
     });
     read.await
@@ -88,6 +88,7 @@ async fn once(scope: &Scope, job: &Claimed, (trial, attempt): (&Trial, &Attempt)
                 house: &house,
                 tenant: action.tenant_id,
                 runs_as: action.runs_as,
+                bounds: &trial.run.bounds.0,
                 person,
                 envelope: &trial.envelope,
             };

@@ -1,5 +1,6 @@
 //! The commands. Each prints what it found or did to stdout and nothing else there; reasons and logs go to stderr.
 
+mod actions;
 mod backup;
 mod clients;
 mod components;
@@ -80,6 +81,12 @@ enum Command {
         after_help = "Examples:\n  doorward users list --tenant library\n  doorward users import people.jsonl --tenant library --dry-run"
     )]
     Users(users::Users),
+    /// What a tenant does of itself: look at it, switch it off, also where it keeps everybody out.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  doorward actions list --tenant library\n  doorward actions disable \"No guests\" --tenant library"
+    )]
+    Actions(actions::Actions),
     /// The keys that sign a tenant's tokens.
     #[command(subcommand, after_help = "Example:\n  doorward keys list --tenant library")]
     Keys(keys::Keys),
@@ -147,6 +154,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Command::Tenants(tenants) => tenants::run(flags, tenants),
         Command::Clients(clients) => clients::run(flags, clients),
         Command::Users(users) => users::run(flags, users),
+        Command::Actions(actions) => actions::run(flags, actions),
         Command::Keys(keys) => keys::run(flags, keys),
         Command::Jobs(jobs) => jobs::run(flags, jobs),
         Command::Mail(mail) => mail::run(flags, mail),

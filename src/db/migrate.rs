@@ -252,7 +252,8 @@ pub const TEXTS: &[(&str, &str, &str)] = texts![
     "00000000000007_addresses",
     "00000000000008_actions",
     "00000000000009_webhooks",
-    "00000000000010_deliveries"
+    "00000000000010_deliveries",
+    "00000000000011_bounds"
 ];
 
 fn belong_to(conn: &mut DbConn, environment: &str, now: Timestamp) -> Result<()> {

@@ -30,7 +30,7 @@ macro_rules! triggers {
 pub const BEFORE: &[Trigger] = triggers! {
     "doorward.invitation.pre.accept" of "invitation": "An invitation is about to be accepted." { "email": "Whose it is.", "emailDomain": "What stands behind the @.", "user": "Who accepts it by a login; null for somebody new." }
     "doorward.invitation.pre.create" of "invitation": "Somebody is about to be invited." { "email": "Who.", "emailDomain": "What stands behind the @.", "roles": "To which roles, by their identifiers." }
-    "doorward.role.pre.give" of "user": "Somebody is about to get a role." { "role": "The role's id." }
+    "doorward.role.pre.give" of "user": "Somebody is about to give a role. Of what actions and invitations give nobody is asked." { "role": "The role's id." }
     "doorward.session.pre.create" of "session": "Somebody who has shown who they are is about to come in." { "user": "Who; null for somebody new who proves an address.", "type": "`password`, `verifyEmail` or `switchTenant`.", "client": "By which client." }
     "doorward.user.pre.create" of "user": "Somebody asks for an account. Asked for known and unknown addresses alike." { "email": "The address.", "emailDomain": "What stands behind the @.", "name": "As they call themselves." }
     "doorward.user.pre.patch" of "user": "What is known of somebody is about to be changed." { "members": "Which members." }
@@ -68,6 +68,11 @@ pub const ALL: &[Trigger] = triggers! {
     "doorward.webhook.post.delete" of "webhook": "A webhook was taken away." {}
     "doorward.webhook.post.patch" of "webhook": "A webhook was changed." {}
 };
+
+/// By its name; None of one that is a tenant's own.
+pub fn find(name: &str) -> Option<&'static Trigger> {
+    ALL.iter().chain(BEFORE).find(|trigger| trigger.name == name)
+}
 
 impl Trigger {
     /// JSON Schema of what conditions and handlers see of it.

@@ -15,6 +15,8 @@ pub struct WebhookShown {
     pub description: String,
     pub listens: Vec<String>,
     pub is_enabled: bool,
+    /// Whether it is told who the person is, and not their id alone: whoever wrote it last holds `auth:user:list`.
+    pub shows_people: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -27,6 +29,7 @@ impl From<Webhook> for WebhookShown {
             description: webhook.description,
             listens: webhook.listens.0,
             is_enabled: webhook.is_enabled,
+            shows_people: webhook.shows_people,
             created_at: webhook.created_at,
             updated_at: webhook.updated_at,
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde_json::Value;
 use tracing::instrument;
 
@@ -30,22 +31,35 @@ pub async fn ask(
     if !webhook.is_enabled {
         return Ok(Said::Nothing("The webhook is switched off.".into()));
     }
-    let body = message::about((id, trigger), tenant, envelope);
+    let body = message::about((id, trigger), tenant, message::seen(envelope, webhook));
     let outgoing = sending::signed(house, (webhook, id.to_string()), (body, within))?;
     Ok(match house.egress.post(outgoing).await {
+        Ok(answered) if answered.is_cut => Said::Nothing("Its answer is too long.".into()),
         Ok(answered) if (200..300).contains(&answered.status) => understood(&answered.body),
         Ok(answered) => Said::Nothing(format!("It answered {}.", answered.status)),
         Err(why) => Said::Nothing(why.words().to_owned()),
     })
 }
 
+/// A member that stands twice is none.
+#[derive(Deserialize)]
+struct Answer {
+    allow: bool,
+    #[serde(default)]
+    reason: Option<Value>,
+}
+
 /// `true` and nothing like it: not `"true"`, not 1, not a bare 200 (HOOK-4).
 fn understood(body: &[u8]) -> Said {
-    let told: Value = serde_json::from_slice(body).unwrap_or_default();
-    match told.get("allow") {
-        Some(Value::Bool(true)) => Said::Yes,
-        Some(Value::Bool(false)) => Said::No(told.get("reason").and_then(Value::as_str).map(str::to_owned)),
-        _ => Said::Nothing("Its answer holds no `allow` that is true or false.".into()),
+    // A list would be read as the members in their order.
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    match serde_json::from_slice(body) {
+        _ if !is_object => Said::Nothing("Its answer is no JSON object.".into()),
+        Ok(Answer { allow: true, .. }) => Said::Yes,
+        Ok(Answer { allow: false, reason }) => {
+            Said::No(reason.as_ref().and_then(Value::as_str).map(str::to_owned))
+        }
+        Err(_) => Said::Nothing("Its answer holds no `allow` that is true or false.".into()),
     }
 }
 
@@ -66,6 +80,8 @@ mod tests {
             r#"[{"allow":true}]"#,
             r#"{"allow":null}"#,
             "allow",
+            r#"{"allow":false,"allow":true}"#,
+            r#"[true, null]"#,
         ] {
             assert!(matches!(understood(junk.as_bytes()), Said::Nothing(_)), "{junk}");
         }

@@ -47,6 +47,11 @@ pub struct WebhookChange {
     pub is_enabled: Option<bool>,
 }
 
+/// As it is called: what else an address may be written like is not what is shown.
+pub fn normal(url: String) -> String {
+    url.parse::<Url>().map_or(url, String::from)
+}
+
 /// All that is wrong with a webhook, at once. Whether its name means an address that may be called is asked at each sending.
 pub fn checked(webhook: &Webhook, egress: &Egress) -> Result<()> {
     let mut wrong = Vec::new();

@@ -14,7 +14,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::entity::claim::{self, Ended, Places, Taken};
-use super::entity::{Delivery, DeliveryState};
+use super::entity::{Delivery, DeliveryState, Webhook};
 use super::message;
 use super::sending::{Parcel, WITHIN, attempt};
 use crate::base::{Result, TenantId, WebhookId};
@@ -202,9 +202,11 @@ impl Crew {
             Ok(claim::claim(conn, places.clone(), now, now + lease)?)
         });
         let Taken { deliveries, webhooks, is_cut } = claimed.await?;
-        let mut of_tenants: BTreeMap<TenantId, Vec<Delivery>> = BTreeMap::new();
+        let mut of_tenants: BTreeMap<TenantId, Vec<(Delivery, Webhook)>> = BTreeMap::new();
         for delivery in deliveries {
-            of_tenants.entry(delivery.tenant_id).or_default().push(delivery);
+            if let Some(webhook) = webhooks.get(&delivery.webhook_id).cloned() {
+                of_tenants.entry(delivery.tenant_id).or_default().push((delivery, webhook));
+            }
         }
         let mut parcels = Vec::new();
         for (tenant, deliveries) in of_tenants {
@@ -213,21 +215,18 @@ impl Crew {
                 tracing::warn!(error = error.words(), %tenant, "messages cannot be made; trying again");
                 Vec::new()
             });
-            for (delivery, body) in packed {
-                if let Some(webhook) = webhooks.get(&delivery.webhook_id).cloned() {
-                    parcels.push(Parcel { delivery, webhook, body });
-                }
-            }
+            parcels.extend(packed);
         }
         Ok((parcels, is_cut))
     }
 
-    async fn packed(&self, tenant: TenantId, deliveries: Vec<Delivery>) -> Result<Vec<(Delivery, Vec<u8>)>> {
+    async fn packed(&self, tenant: TenantId, deliveries: Vec<(Delivery, Webhook)>) -> Result<Vec<Parcel>> {
         let Some(tenant) = self.house.tenant(tenant).await? else { return Ok(Vec::new()) };
         let packed = self.house.db.within(tenant.id).read(move |conn| {
-            let pack = |delivery: &Delivery| {
+            let pack = |(delivery, webhook): &(Delivery, Webhook)| {
                 let envelope = completed(conn, &tenant, delivery.envelope.0.clone())?;
-                Ok((delivery.clone(), message::of(delivery, &tenant, envelope)))
+                let body = message::of((delivery, webhook), &tenant, envelope);
+                Ok(Parcel { delivery: delivery.clone(), webhook: webhook.clone(), body })
             };
             deliveries.iter().map(pack).collect()
         });

@@ -19,6 +19,8 @@ pub struct Webhook {
     pub description: String,
     pub listens: Json<Vec<String>>,
     pub is_enabled: bool,
+    /// Whether whoever wrote it last may look at people.
+    pub shows_people: bool,
     pub secret_sealed: Vec<u8>,
     /// The one before, by which messages are signed too for a while.
     pub previous_sealed: Option<Vec<u8>>,

@@ -2,15 +2,17 @@
 
 use serde_json::json;
 use tracing::instrument;
+use url::Url;
 
 use super::answers::{Replayed, SecretShown};
-use super::changes::{NewWebhook, WebhookChange, checked};
+use super::changes::{NewWebhook, WebhookChange, checked, normal};
 use super::entity::{Delivery, DeliveryState, Webhook};
 use super::secret::{self, Secret};
 use crate::base::{DeliveryId, Result, TenantId, Timestamp, WebhookId};
 use crate::db::Json;
 use crate::db::tx::{Audit, Happened, Tx};
 use crate::identity::Scope;
+use crate::permissions::known::USER_LIST;
 
 crate::refusals! {
     UNKNOWN_WEBHOOK = 404 "webhooks.unknown" "This tenant has no such webhook.";
@@ -37,10 +39,11 @@ pub async fn create(scope: &Scope, new: NewWebhook) -> Result<WebhookId> {
     let webhook = Webhook {
         id,
         tenant_id: tenant,
-        url: new.url,
+        url: normal(new.url),
         description: new.description,
         listens: Json(new.listens),
         is_enabled: new.is_enabled,
+        shows_people: scope.live()?.may(USER_LIST),
         secret_sealed: secret.seal(&house.vault, (tenant, id))?,
         previous_sealed: None,
         previous_until: None,
@@ -68,13 +71,15 @@ pub async fn create(scope: &Scope, new: NewWebhook) -> Result<WebhookId> {
 #[instrument(name = "webhooks.change", skip_all)]
 pub async fn change(scope: &Scope, id: WebhookId, change: WebhookChange) -> Result<()> {
     let (tenant, house) = (scope.tenant_id()?, scope.house.clone());
+    let shows_people = scope.live()?.may(USER_LIST);
     let write = scope.write(move |tx| {
         let (was, change) = (found(tx, tenant, id)?, change.clone());
         let webhook = Webhook {
-            url: change.url.unwrap_or(was.url),
+            url: change.url.map_or(was.url, normal),
             description: change.description.unwrap_or(was.description),
             listens: change.listens.map_or(was.listens, Json),
             is_enabled: change.is_enabled.unwrap_or(was.is_enabled),
+            shows_people,
             updated_at: tx.now,
             ..was
         };
@@ -107,8 +112,10 @@ fn found(tx: &mut Tx, tenant: TenantId, id: WebhookId) -> Result<Webhook> {
 }
 
 fn told(tx: &mut Tx, webhook: &Webhook, (event, trigger): (&'static str, &'static str)) -> Result<()> {
-    // The address may hold a secret of the other end: it stands in the row and nowhere else.
-    tx.audit(Audit::success(event).of("webhook", webhook.id))?;
+    // The rest of an address may hold a secret of the other end: it stands in the row and nowhere else.
+    let origin = webhook.url.parse::<Url>().map(|url| url.origin().ascii_serialization()).ok();
+    let data = json!({ "origin": origin, "listens": webhook.listens.0, "isEnabled": webhook.is_enabled });
+    tx.audit(Audit::success(event).of("webhook", webhook.id).with(data))?;
     tx.throw(Happened::new(trigger, "webhook", webhook.id))
 }
 

@@ -2,14 +2,22 @@
 
 use serde_json::{Value, json};
 
-use super::entity::Delivery;
+use super::entity::{Delivery, Webhook};
 use crate::base::DomainEventId;
 use crate::identity::Tenant;
 
 pub const CONTENT_TYPE: &str = "application/cloudevents+json; charset=utf-8";
 
-pub fn of(delivery: &Delivery, tenant: &Tenant, envelope: Value) -> Vec<u8> {
-    about((delivery.event_id, &delivery.trigger_name), tenant, envelope)
+/// Who somebody is, is told to a webhook of whoever may look at people.
+pub fn seen(mut envelope: Value, webhook: &Webhook) -> Value {
+    if let Some(user) = envelope.get_mut("user").filter(|_| !webhook.shows_people) {
+        *user = Value::Null;
+    }
+    envelope
+}
+
+pub fn of((delivery, webhook): (&Delivery, &Webhook), tenant: &Tenant, envelope: Value) -> Vec<u8> {
+    about((delivery.event_id, &delivery.trigger_name), tenant, seen(envelope, webhook))
 }
 
 pub fn about((id, trigger): (DomainEventId, &str), tenant: &Tenant, mut envelope: Value) -> Vec<u8> {

@@ -2493,6 +2493,7 @@ export interface components {
             listens: boolean;
             /** @description Variables of its conditions that nothing is ever found by. */
             unknownVariables: string[];
+            /** @description If it acted. */
             wouldDo: components["schemas"]["WouldDo"];
         };
         Triggers: {
@@ -2509,7 +2510,7 @@ export interface components {
             /** @description An opaque id. */
             action: string;
             /**
-             * @description What it would tell.
+             * @description What it would tell, in 4 KiB at most.
              * @default {}
              */
             data: {
@@ -2659,6 +2660,8 @@ export interface components {
             id: string;
             isEnabled: boolean;
             listens: string[];
+            /** @description Whether it is told who the person is, and not their id alone: whoever wrote it last holds `auth:user:list`. */
+            showsPeople: boolean;
             /** Format: date-time */
             updatedAt: string;
             url: string;
@@ -4034,7 +4037,7 @@ export interface operations {
                  */
                 "application/json": {
                     /**
-                     * @description What it would tell.
+                     * @description What it would tell, in 4 KiB at most.
                      * @default {}
                      */
                     data?: {

@@ -158,7 +158,7 @@ async fn told(hub: &Hub, tenant: TenantId, events: &[Event]) -> Result<Vec<Told>
                 rows.insert(&seen.service, shown(hub, tenant, seen, events).await?);
             }
             let row = rows.get(seen.service.as_str()).and_then(|rows| rows.get(&id)).cloned();
-            let what = happening(&event.trigger);
+            let Some(what) = happening(&event.trigger) else { continue };
             // What is gone, or is not this tenant's to see, is told by its id alone, and only as gone.
             let Some(row) = row.or_else(|| (what == "removed").then(|| json!({ "id": id }))) else {
                 continue;
@@ -188,12 +188,13 @@ async fn shown(
     Ok(found.into_iter().filter_map(|row| Some((id(&row)?, row))).collect())
 }
 
-/// As Feathers calls it.
-fn happening(trigger: &str) -> &'static str {
+/// As Feathers calls it. None: nothing of the row is another.
+fn happening(trigger: &str) -> Option<&'static str> {
     match trigger.rsplit('.').next() {
-        Some("create") => "created",
-        Some("delete") => "removed",
-        _ => "patched",
+        Some("create") => Some("created"),
+        Some("delete") => Some("removed"),
+        Some("fail") => None,
+        _ => Some("patched"),
     }
 }
 
@@ -253,8 +254,9 @@ mod tests {
     fn what_happened_is_called_as_feathers_calls_it() {
         let called = |trigger| happening(trigger);
 
-        assert_eq!(called("doorward.role.post.create"), "created");
-        assert_eq!(called("doorward.role.post.delete"), "removed");
-        assert_eq!(called("doorward.user.post.disable"), "patched");
+        assert_eq!(called("doorward.role.post.create"), Some("created"));
+        assert_eq!(called("doorward.role.post.delete"), Some("removed"));
+        assert_eq!(called("doorward.user.post.disable"), Some("patched"));
+        assert_eq!(called("doorward.action.post.fail"), None);
     }
 }

@@ -171,6 +171,7 @@ async fn hook_4_a_webhook_decides_and_only_true_allows(ground: Ground) {
         (r#"{"allow":1}"#, 503, "actions.unanswered"),
         ("{}", 503, "actions.unanswered"),
         ("yes", 503, "actions.unanswered"),
+        (r#"{"allow":false,"allow":true}"#, 503, "actions.unanswered"),
     ] {
         sink.behave(&[Manner::Answer(answer)]);
         let came = login(&house, &door, "ada@a.example").await;
@@ -180,6 +181,7 @@ async fn hook_4_a_webhook_decides_and_only_true_allows(ground: Ground) {
         sink.behave(&[manner]);
         let came = login(&house, &door, "ada@a.example").await;
         assert_eq!(told(&came), (503, "actions.unanswered"), "{manner:?}: {}", came.text);
+        assert!(came.headers.contains_key("retry-after"), "{manner:?}");
     }
 
     let parcel = sink.kept().remove(0);
@@ -191,7 +193,7 @@ async fn hook_4_a_webhook_decides_and_only_true_allows(ground: Ground) {
     assert!(all.iter().all(|parcel| !parcel.body.contains(PASSWORD)));
     let runs = ada.runs(&action).await;
     let count = |state: &str| runs.iter().filter(|run| run["state"] == state).count();
-    assert_eq!((count("denied"), count("failed"), runs.len()), (2, 8, 10));
+    assert_eq!((count("denied"), count("failed"), runs.len()), (2, 9, 11));
 }
 
 async fn hook_4_silence_is_as_the_action_says_and_holds_nobody_else_up(ground: Ground) {

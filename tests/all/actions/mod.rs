@@ -1,6 +1,7 @@
 //! What a tenant does of itself when something has happened.
 
 mod before;
+mod bounds;
 mod chains;
 pub mod kit;
 mod mailing;

@@ -91,7 +91,10 @@ async fn priv_7_a_try_shows_nobody_to_whom_people_are_hidden(ground: Ground) {
     let about = json!({ "trigger": PATCHED, "user": ada.user });
 
     assert!(!clerk.send(&at, about.clone()).await.text.contains("ada@a.example"));
-    assert!(ada.send(&at, about).await.text.contains("ada@a.example"));
+    // Also not to who may look: it shows what the action sees, and that is what its writer may.
+    assert!(!ada.send(&at, about.clone()).await.text.contains("ada@a.example"));
+    let own = format!("/actions/{}/try", ada.makes(echo(PATCHED, "x.seen")).await);
+    assert!(ada.send(&own, about).await.text.contains("ada@a.example"));
 }
 
 async fn priv_2_an_action_does_nothing_to_somebody_who_holds_more(ground: Ground) {

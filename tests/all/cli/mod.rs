@@ -1,5 +1,6 @@
 //! The commands and the process, through the real program.
 
+mod actions;
 pub mod backup;
 mod damage;
 mod doctor;

@@ -36,7 +36,14 @@ async fn a_webhook_is_made_changed_and_taken_away(ground: Ground) {
     assert_eq!(wrong.json["errors"].as_object().unwrap().len(), 2, "{}", wrong.text);
     assert!(secret.says("secret").starts_with("whsec_"), "{}", secret.text);
     assert_eq!(removed.status, 200);
+    // What is shown is what is called, however it was written.
+    let odd = ada
+        .send("/webhooks", json!({ "url": "https:\\\\Hooks.Example.com\\a\tb", "listens": [PATCHED] }))
+        .await;
+    assert_eq!(odd.says("url"), "https://hooks.example.com/ab", "{}", odd.text);
     assert_eq!(ada.look(&at).await.status, 404);
+    let changed = ada.look("/audit?action=webhooks.change").await;
+    assert_eq!(changed.json["data"][0]["data"]["origin"], "https://hooks.example.com", "{}", changed.text);
     let audited = ada.look("/audit?action=webhooks.show_secret").await;
     assert_eq!(audited.json["data"].as_array().unwrap().len(), 1, "{}", audited.text);
 }

@@ -28,6 +28,7 @@ on_both!(
     hook_3_whoever_answers_gone_is_told_nothing_more,
     hook_3_where_a_webhook_was_before_says_nothing_of_where_it_is,
     hook_3_a_message_holds_no_secret,
+    priv_7_a_webhook_of_whoever_may_not_look_at_people_is_told_ids_alone,
     ssrf_1_a_webhook_reaches_nobody_in_here,
     ssrf_3_whoever_says_too_much_or_nothing_holds_nobody_up,
     ten_1_a_webhook_hears_nothing_of_another_tenant,
@@ -97,6 +98,27 @@ async fn hook_1_what_happens_is_sent_and_the_fields_own_libraries_take_it(ground
     check.env("HEADERS", Value::Object(headers).to_string()).env("BODY", &parcel.body);
     let said = run(&mut check);
     assert_eq!(said.trim(), format!("{PATCHED} verified, a changed one refused"), "{said}");
+}
+
+async fn priv_7_a_webhook_of_whoever_may_not_look_at_people_is_told_ids_alone(ground: Ground) {
+    let (app, sink) = (start(ground).await, Sink::start().await);
+    let door = app.native("a").await;
+    let ada = Desk::admin(&app, &door, "ada@a.example").await;
+    let clerk = Desk::clerk(&app, &door, "clerk@a.example", &["tenant:webhook:manage"]).await;
+    let webhook = clerk.tells(&sink).await;
+
+    for (by, shown) in [(&clerk, false), (&ada, true), (&clerk, false)] {
+        let changed = by.patch(&format!("/webhooks/{webhook}"), json!({ "description": "Ours" })).await;
+        assert_eq!(changed.json["showsPeople"], shown, "{}", changed.text);
+        let before = sink.kept().len();
+        ada.rename(ada.user, if shown { "Ada" } else { "Ada Lovelace" }).await;
+        until("it is sent", async || sink.kept().len() > before).await;
+
+        let message = sink.kept().pop().unwrap();
+        assert_eq!(message.json()["subject"], format!("user/{}", ada.user));
+        assert_eq!(message.json()["data"]["user"].is_object(), shown, "{}", message.body);
+        assert_eq!(message.body.contains("ada@a.example"), shown, "{}", message.body);
+    }
 }
 
 async fn hook_1_while_a_secret_is_changed_both_are_good(ground: Ground) {
