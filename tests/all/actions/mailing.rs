@@ -13,6 +13,7 @@ on_both!(
     who_comes_from_outside_is_asked_about_becomes_a_guest_and_the_owner_is_told,
     a_mail_goes_to_members_alone_in_words_that_are_filled_in,
     job_2_a_mail_needs_the_right_to_look_at_people,
+    lim_6_the_actions_of_a_tenant_mail_so_often_and_no_more,
 );
 
 fn mailing(hears: &str, to: &str, runs_as: Value) -> Value {
@@ -107,4 +108,23 @@ async fn job_2_a_mail_needs_the_right_to_look_at_people(ground: Ground) {
         assert_eq!(gone.status, 200);
     }
     assert_eq!(house.mails_to("ada@a.example"), 0);
+}
+
+async fn lim_6_the_actions_of_a_tenant_mail_so_often_and_no_more(ground: Ground) {
+    let house = start(ground).await;
+    let door = house.app.native("a").await;
+    let ada = Desk::admin(&house.app, &door, "ada@a.example").await;
+    let action = ada.makes(mailing(PATCHED, "person", json!(ada.named("admin").await))).await;
+    let limiter = &house.app.running.house.limiter;
+    limiter.spend("action-mail", door.tenant.0.as_bytes(), 199).unwrap();
+
+    for _ in 0..2 {
+        let run = ada.send(&format!("/actions/{action}/run"), json!({ "user": ada.user })).await;
+        assert_eq!(run.status, 200, "{}", run.text);
+    }
+
+    let runs = ada.ended(&action, 2).await;
+    let states: std::collections::BTreeSet<_> =
+        runs.iter().map(|run| run["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["done", "failed"].into(), "{runs:?}");
 }
