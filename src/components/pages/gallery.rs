@@ -262,7 +262,7 @@ fn every_page_and_mail_renders_in_every_language() {
         }
     }
 
-    assert_eq!(all.len(), 9 + 2 * (24 + 2 * 13));
+    assert_eq!(all.len(), 9 + 2 * (24 + 2 * 14));
     if let Ok(folder) = std::env::var("DOORWARD_GALLERY") {
         keep(&folder, &all);
     }
