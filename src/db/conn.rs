@@ -1,5 +1,7 @@
 //! One connection type over PostgreSQL and SQLite, and the few words diesel lacks for the pair.
 
+use std::time::Duration;
+
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::expression::Selectable;
 use diesel::pg::{Pg, PgConnection};
@@ -55,7 +57,7 @@ impl DbConn {
         }
         let path = url.strip_prefix("sqlite://").unwrap_or(url);
         let mut conn = SqliteConnection::establish(path)?;
-        conn.batch_execute(&[PRAGMAS, also].concat()).map_err(ConnectionError::CouldntSetupConfiguration)?;
+        patiently(&mut conn, &[PRAGMAS, also].concat()).map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(Self::Sqlite(conn))
     }
 
@@ -145,6 +147,20 @@ impl DbConn {
         let depth = Transactions::transaction_manager_status_mut(self).transaction_depth();
         depth.ok().flatten().map_or(0, std::num::NonZero::get)
     }
+}
+
+/// Of several who turn a new file to WAL at once SQLite refuses all but one, whatever the `busy_timeout`: the lock would be
+/// raised from a reader's, where waiting could be a deadlock.
+fn patiently(conn: &mut SqliteConnection, words: &str) -> QueryResult<()> {
+    for _ in 0..500 {
+        match conn.batch_execute(words) {
+            Err(error) if error.to_string().contains("database is locked") => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            done => return done,
+        }
+    }
+    conn.batch_execute(words)
 }
 
 /// A query valid on both databases, rendered by the real one: gives ON CONFLICT, UNION and SKIP LOCKED.

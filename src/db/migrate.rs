@@ -31,10 +31,11 @@ pub struct Migrated {
 /// Brings the database at `url` up to this program, or refuses: another environment's, changed migrations, newer ones.
 pub fn migrate(url: &str, environment: &str, now: Timestamp) -> Result<Migrated> {
     let mut conn = DbConn::open(url).map_err(Error::internal)?;
+    // Whoever comes second waits for the first, however long that one's migrations take.
     if !conn.is_postgres() {
+        conn.batch_execute("PRAGMA busy_timeout=600000")?;
         return alone(&mut conn, environment, now);
     }
-    // Whoever comes second waits for the first, however long that one's migrations take.
     conn.batch_execute("SET lock_timeout=0; SET statement_timeout=0")?;
     lock(&mut conn, "SELECT pg_advisory_lock($1)")?;
     let migrated = run(&mut conn, environment, now);

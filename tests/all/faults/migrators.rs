@@ -1,5 +1,7 @@
 //! Migrations: one at a time, never of a changed past, and never another environment's database.
 
+use std::sync::{Arc, Barrier};
+
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use doorward::base::Timestamp;
@@ -65,6 +67,28 @@ async fn six_at_once_migrate_an_empty_database_once(ground: Ground) {
     assert_eq!(migrated.iter().filter(|one| !one.applied.is_empty()).count(), 1);
     let mut conn = doorward::db::DbConn::open(&url).unwrap();
     assert_eq!(installation::table.count().get_result::<i64>(&mut conn).unwrap(), 1);
+}
+
+/// SQLite lets one of several turn a new file to WAL and refuses the others at once; fifty rounds meet that some ten times.
+#[test]
+fn of_six_who_open_a_new_file_at_once_none_is_refused() {
+    for _ in 0..50 {
+        let folder = tempfile::TempDir::with_prefix("doorward-test-").unwrap();
+        let url = format!("sqlite://{}", folder.path().join("new.db").display());
+        let barrier = Arc::new(Barrier::new(6));
+        let opened: Vec<_> = (0..6)
+            .map(|_| {
+                let (url, barrier) = (url.clone(), barrier.clone());
+                std::thread::spawn(move || {
+                    barrier.wait();
+                    doorward::db::DbConn::open(&url).map(|_| ()).map_err(|error| error.to_string())
+                })
+            })
+            .collect();
+        for one in opened {
+            assert_eq!(one.join().unwrap(), Ok(()));
+        }
+    }
 }
 
 /// The version before goes on serving while the new one migrates, and until its last copy has been stopped: it must find
