@@ -23,7 +23,7 @@ use crate::db::{Above, DbConn, Json};
 use crate::identity::asking::{DENIED, Question, UNANSWERED, WITHIN};
 use crate::identity::scope::Around;
 use crate::identity::{House, Scope, Tenant};
-use crate::triggers::catalogue::matches;
+use crate::triggers::catalogue::hears as heard_as;
 use crate::triggers::envelope::completed;
 use crate::webhooks::asking::{Said, ask as ask_webhook};
 use crate::webhooks::entity::Webhook;
@@ -41,7 +41,7 @@ pub fn ask(scope: Scope, question: Question) -> BoxFuture<'static, Result<()>> {
     async move {
         let Some(tenant) = scope.tenant.clone() else { return Ok(()) };
         let askers = askers(&scope.house, tenant.id).await?;
-        let hears = |action: &&Action| action.listens.0.iter().any(|heard| matches(heard, question.point));
+        let hears = |action: &&Action| action.listens.0.iter().any(|heard| heard_as(heard, question.point));
         if askers.actions.iter().any(|action| hears(&action)) {
             let hearing: Vec<&Action> = askers.actions.iter().filter(hears).collect();
             return decide(&scope, &tenant, &hearing, &question).await;

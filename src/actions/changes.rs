@@ -10,7 +10,7 @@ use super::handlers::{Doing, Kind};
 use crate::base::error::INVALID;
 use crate::base::{ActionId, FieldError, Result, RoleId, TenantId, Timestamp};
 use crate::db::Json;
-use crate::triggers::catalogue::{is_own, is_pattern, is_point, matches};
+use crate::triggers::catalogue::{hears, is_own, is_pattern, is_point};
 
 const NAME: usize = 80;
 const DESCRIPTION: usize = 500;
@@ -134,6 +134,25 @@ impl NewAction {
 }
 
 impl ActionChange {
+    /// Which are given.
+    pub fn members(&self) -> Vec<&'static str> {
+        let members = [
+            ("name", self.name.is_some()),
+            ("description", self.description.is_some()),
+            ("listens", self.listens.is_some()),
+            ("conditions", self.conditions.is_some()),
+            ("handler", self.handler.is_some()),
+            ("configuration", self.configuration.is_some()),
+            ("throwsOnSuccess", self.throws_on_success.is_some()),
+            ("throwsOnFailure", self.throws_on_failure.is_some()),
+            ("priority", self.priority.is_some()),
+            ("isEnabled", self.is_enabled.is_some()),
+            ("maxAttempts", self.max_attempts.is_some()),
+            ("runsAs", self.runs_as.is_some()),
+        ];
+        members.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
+    }
+
     pub fn of(self, was: Action, now: Timestamp) -> Action {
         let json = |told: Option<Vec<String>>, was: Json<Vec<String>>| told.map_or(was, Json);
         Action {
@@ -237,7 +256,7 @@ fn hears_itself(action: &Action, doing: &Doing) -> bool {
         _ => None,
     };
     let mut thrown = own.into_iter().chain(&action.throws_on_success.0).chain(&action.throws_on_failure.0);
-    thrown.any(|name| action.listens.0.iter().any(|pattern| matches(pattern, name)))
+    thrown.any(|name| action.listens.0.iter().any(|pattern| hears(pattern, name)))
 }
 
 #[cfg(test)]

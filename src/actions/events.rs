@@ -18,6 +18,7 @@ use crate::base::{
 };
 use crate::db::Json;
 use crate::db::tx::{Actor, Audit, Forget, Happened, Tx, Work};
+use crate::identity::asking::Question;
 use crate::identity::{Live, Scope};
 use crate::permissions::entity::Role;
 use crate::permissions::known::{ACTION_MANAGE, USER_LIST};
@@ -45,12 +46,14 @@ const BY_HAND: &str = "x.byHand";
 
 /// A tenant's own reaction.
 ///
-/// Refuses with `actions.duplicateName`, `.tooMany`, `.mayNotRunAs` and `.unknownRole`.
+/// Refuses with `actions.duplicateName`, `.tooMany`, `.mayNotRunAs`, `.unknownRole`, `.denied` and `.unanswered`.
 #[instrument(name = "actions.create", skip_all)]
 pub async fn create(scope: &Scope, new: NewAction) -> Result<ActionId> {
     let by = scope.live()?.clone();
     let action = new.of(by.tenant, scope.now());
     checked(&action)?;
+    let data = json!({ "name": action.name, "handler": action.handler });
+    scope.ask(Question::of_new("doorward.action.pre.create", "action", data)).await?;
     let write = scope.write(move |tx| {
         let action = Action { created_at: tx.now, updated_at: tx.now, ..action.clone() };
         let bounds = Json(may_run_as(tx, &by, &[&action])?);
@@ -75,6 +78,8 @@ pub async fn create(scope: &Scope, new: NewAction) -> Result<ActionId> {
 #[instrument(name = "actions.change", skip_all)]
 pub async fn change(scope: &Scope, id: ActionId, change: ActionChange) -> Result<()> {
     let by = scope.live()?.clone();
+    let data = json!({ "members": change.members() });
+    scope.ask(Question::of("doorward.action.pre.patch", ("action", id), data)).await?;
     let write = scope.write(move |tx| {
         let was = found(tx, by.tenant, id)?;
         let action = change.clone().of(was.clone(), tx.now);
@@ -93,10 +98,11 @@ pub async fn change(scope: &Scope, id: ActionId, change: ActionChange) -> Result
 
 /// Takes it away. What it did stays to be read.
 ///
-/// Refuses with `actions.unknown` and `actions.mayNotRunAs`.
+/// Refuses with `actions.unknown`, `actions.mayNotRunAs`, `actions.denied` and `actions.unanswered`.
 #[instrument(name = "actions.remove", skip_all)]
 pub async fn remove(scope: &Scope, id: ActionId) -> Result<()> {
     let by = scope.live()?.clone();
+    scope.ask(Question::of("doorward.action.pre.delete", ("action", id), json!({}))).await?;
     let write = scope.write(move |tx| {
         let action = found(tx, by.tenant, id)?;
         may_run_as(tx, &by, &[&action])?;
@@ -179,7 +185,7 @@ fn may_run_as(tx: &mut Tx, by: &Live, actions: &[&Action]) -> Result<Rights> {
 
 /// What it would do about something that did not happen: all of it is done and nothing is kept.
 ///
-/// Refuses with `actions.unknown` and `actions.mayNotRunAs`.
+/// Refuses with `actions.unknown`, `actions.mayNotRunAs`, `actions.denied` and `actions.unanswered`.
 #[instrument(name = "actions.dry_run", skip_all)]
 pub async fn dry_run(scope: &Scope, id: ActionId, about: Supposed) -> Result<Tried> {
     let (by, tenant, house) = (scope.live()?.clone(), scope.tenant()?.clone(), scope.house.clone());
@@ -205,7 +211,7 @@ pub async fn dry_run(scope: &Scope, id: ActionId, about: Supposed) -> Result<Tri
             .map_err(|why| BROKEN_CONFIGURATION.saying(why))
             .and_then(|doing| act(tx, &doing, &about_it));
         let found = Tried {
-            listens: action.listens.0.iter().any(|pattern| catalogue::matches(pattern, &about.trigger)),
+            listens: action.listens.0.iter().any(|pattern| catalogue::hears(pattern, &about.trigger)),
             holds: holds.clone().unwrap_or(false),
             broken: holds.clone().err(),
             unknown_variables: conditions::unknown(&action.conditions.0, &about.trigger)
@@ -250,10 +256,11 @@ async fn supposed(scope: &Scope, id: ActionId, about: &Supposed) -> Result<Trial
 
 /// Runs it now, about somebody perhaps. Its conditions are asked as always.
 ///
-/// Refuses with `actions.unknown` and `actions.mayNotRunAs`.
+/// Refuses with `actions.unknown`, `actions.mayNotRunAs`, `actions.denied` and `actions.unanswered`.
 #[instrument(name = "actions.run_now", skip_all)]
 pub async fn run_now(scope: &Scope, id: ActionId, user: Option<UserId>) -> Result<Begun> {
     let by = scope.live()?.clone();
+    scope.ask(Question::of("doorward.action.pre.delete", ("action", id), json!({}))).await?;
     let write = scope.write(move |tx| {
         let action = found(tx, by.tenant, id)?;
         let held = may_run_as(tx, &by, &[&action])?;

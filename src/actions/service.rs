@@ -11,6 +11,7 @@ use super::events::{self, DUPLICATE_NAME, MAY_NOT_RUN_AS, TOO_MANY_ACTIONS, UNKN
 use crate::base::{ActionId, Result, TenantId};
 use crate::db::schema::actions;
 use crate::db::{DbConn, columns};
+use crate::identity::asking::{DENIED, UNANSWERED};
 use crate::identity::{Access, Route, Scope};
 use crate::permissions::known::ACTION_MANAGE;
 use crate::services::{Condition, Field, Resource, Service, View};
@@ -21,11 +22,11 @@ pub fn routes() -> Vec<Route> {
     Service::<Actions>::new()
         .read(MANAGES)
         .create(MANAGES, create)
-        .refuses(&[&DUPLICATE_NAME, &TOO_MANY_ACTIONS, &MAY_NOT_RUN_AS, &UNKNOWN_ROLE])
+        .refuses(&[&DUPLICATE_NAME, &TOO_MANY_ACTIONS, &MAY_NOT_RUN_AS, &UNKNOWN_ROLE, &DENIED, &UNANSWERED])
         .patch(MANAGES, patch)
-        .refuses(&[&UNKNOWN_ACTION, &DUPLICATE_NAME, &MAY_NOT_RUN_AS, &UNKNOWN_ROLE])
+        .refuses(&[&UNKNOWN_ACTION, &DUPLICATE_NAME, &MAY_NOT_RUN_AS, &UNKNOWN_ROLE, &DENIED, &UNANSWERED])
         .remove(MANAGES, remove)
-        .refuses(&[&UNKNOWN_ACTION, &MAY_NOT_RUN_AS, &UNKNOWN_ROLE])
+        .refuses(&[&UNKNOWN_ACTION, &MAY_NOT_RUN_AS, &UNKNOWN_ROLE, &DENIED, &UNANSWERED])
         .routes()
 }
 

@@ -57,7 +57,8 @@ impl DbConn {
         }
         let path = url.strip_prefix("sqlite://").unwrap_or(url);
         let mut conn = SqliteConnection::establish(path)?;
-        patiently(&mut conn, &[PRAGMAS, also].concat()).map_err(ConnectionError::CouldntSetupConfiguration)?;
+        patiently(&mut conn, &[PRAGMAS, also].concat())
+            .map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(Self::Sqlite(conn))
     }
 

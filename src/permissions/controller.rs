@@ -26,7 +26,7 @@ pub fn routes() -> Vec<Route> {
 }
 
 fn of_roles() -> Vec<Route> {
-    let edits = [&UNKNOWN_ROLE, &NOT_EDITABLE, &MAY_NOT_GRANT];
+    let edits = [&UNKNOWN_ROLE, &NOT_EDITABLE, &MAY_NOT_GRANT, &DENIED, &UNANSWERED];
     vec![
         Route::new(Method::Get, "/auth/permission/permission/list", MANAGES, list_permissions)
             .named("permissions.list_permissions", "Every permission that this server knows.")
@@ -36,7 +36,7 @@ fn of_roles() -> Vec<Route> {
             .original(),
         Route::new(Method::Post, "/auth/permission/role", MANAGES, create_role)
             .named("permissions.create_role", "Make a role of the tenant's own. It holds nothing yet.")
-            .refuses(&[&DUPLICATE_IDENTIFIER, &TOO_MANY_ROLES])
+            .refuses(&[&DUPLICATE_IDENTIFIER, &TOO_MANY_ROLES, &DENIED, &UNANSWERED])
             .original(),
         Route::new(Method::Delete, "/auth/permission/role/{role}", MANAGES, delete_role)
             .named("permissions.delete_role", "Delete a role. Whoever had it loses what it held, at once.")

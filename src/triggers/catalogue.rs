@@ -4,6 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::aliases;
+
 /// What begins with it is ours.
 pub const RESERVED: &str = "doorward.";
 /// What begins with it is a tenant's own.
@@ -28,12 +30,23 @@ macro_rules! triggers {
 
 /// Before something is done: an action may say no.
 pub const BEFORE: &[Trigger] = triggers! {
+    "doorward.action.pre.create" of "action": "Somebody is about to make an action." { "name": "What it is to be called.", "handler": "What it does." }
+    "doorward.action.pre.delete" of "action": "Somebody is about to take an action away." {}
+    "doorward.action.pre.patch" of "action": "Somebody is about to change an action." { "members": "Which members." }
     "doorward.invitation.pre.accept" of "invitation": "An invitation is about to be accepted." { "email": "Whose it is.", "emailDomain": "What stands behind the @.", "user": "Who accepts it by a login; null for somebody new." }
     "doorward.invitation.pre.create" of "invitation": "Somebody is about to be invited." { "email": "Who.", "emailDomain": "What stands behind the @.", "roles": "To which roles, by their identifiers." }
+    "doorward.invitation.pre.delete" of "invitation": "An invitation is about to be taken back." {}
+    "doorward.role.pre.create" of "role": "Somebody is about to make a role." { "identifier": "What it is to be called." }
+    "doorward.role.pre.delete" of "role": "Somebody is about to delete a role." {}
     "doorward.role.pre.give" of "user": "Somebody is about to give a role. Of what actions and invitations give nobody is asked." { "role": "The role's id." }
+    "doorward.role.pre.patch" of "role": "What a role holds is about to be changed." { "added": "Permissions to be put in.", "removed": "Permissions to be taken out." }
     "doorward.session.pre.create" of "session": "Somebody who has shown who they are is about to come in." { "user": "Who; null for somebody new who proves an address.", "type": "`password`, `verifyEmail` or `switchTenant`.", "client": "By which client." }
     "doorward.user.pre.create" of "user": "Somebody asks for an account. Asked for known and unknown addresses alike." { "email": "The address.", "emailDomain": "What stands behind the @.", "name": "As they call themselves." }
-    "doorward.user.pre.patch" of "user": "What is known of somebody is about to be changed." { "members": "Which members." }
+    "doorward.user.pre.enable" of "user": "Somebody is about to be switched on again." {}
+    "doorward.user.pre.patch" of "user": "What is known of somebody is about to be changed, or they ask for another address." { "members": "Which members.", "email": "The address that they ask for.", "emailDomain": "What stands behind its @." }
+    "doorward.webhook.pre.create" of "webhook": "Somebody is about to make a webhook." { "listens": "To which triggers." }
+    "doorward.webhook.pre.delete" of "webhook": "Somebody is about to take a webhook away." {}
+    "doorward.webhook.pre.patch" of "webhook": "Somebody is about to change a webhook." { "members": "Which members." }
 };
 
 pub const ALL: &[Trigger] = triggers! {
@@ -126,7 +139,9 @@ Told when it is committed, in the order of commits, to actions and [webhooks](we
 const BEFORE_IT: &str = "
 ## Before it
 
-Asked while nothing is written yet: the handlers `deny` and `ask` listen to these, and no others.
+Asked while nothing is written yet: the handlers `deny` and `ask` listen to these, and no others. What ends somebody's access
+asks nobody: sessions that are ended, people switched off, roles taken away, secrets turned. Nor does what operators do from the
+command line.
 
 ";
 
@@ -142,21 +157,29 @@ pub fn page() -> String {
         format!("| `{}` | {} | {} | {data} |\n", trigger.name, trigger.about, trigger.subject)
     };
     let table = |all: &[Trigger]| all.iter().map(line).collect::<String>();
-    [HEAD, COLUMNS, &table(ALL), BEFORE_IT, COLUMNS, &table(BEFORE)].concat()
+    [HEAD, COLUMNS, &table(ALL), BEFORE_IT, COLUMNS, &table(BEFORE), &aliases::page()].concat()
 }
 
 /// Whether an action may listen to this: the name of something that can happen, with `*` for one or more of its words
-/// perhaps, or a name of the tenant's own.
+/// perhaps, or a name of the tenant's own, or one of [`aliases`].
 pub fn is_pattern(pattern: &str) -> bool {
     if !is_formed(pattern, true) {
         return false;
     }
-    pattern.starts_with(OWN) || ALL.iter().any(|trigger| matches(pattern, trigger.name))
+    pattern.starts_with(OWN) || ALL.iter().any(|trigger| hears(pattern, trigger.name))
 }
 
 /// The same for what is asked before something is done.
 pub fn is_point(pattern: &str) -> bool {
-    is_formed(pattern, true) && BEFORE.iter().any(|trigger| matches(pattern, trigger.name))
+    is_formed(pattern, true) && BEFORE.iter().any(|trigger| hears(pattern, trigger.name))
+}
+
+/// Whether somebody who listens to this hears that.
+pub fn hears(pattern: &str, name: &str) -> bool {
+    match aliases::find(pattern) {
+        Some(alias) => alias.means.iter().any(|pattern| matches(pattern, name)),
+        None => matches(pattern, name),
+    }
 }
 
 /// Whether a tenant may throw this.
@@ -176,7 +199,7 @@ fn is_formed(name: &str, with_stars: bool) -> bool {
 }
 
 /// Word by word; a star stands for exactly one.
-pub fn matches(pattern: &str, name: &str) -> bool {
+fn matches(pattern: &str, name: &str) -> bool {
     let (mut asked, mut said) = (pattern.split('.'), name.split('.'));
     loop {
         match (asked.next(), said.next()) {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::catalogue::matches;
+use super::catalogue::hears;
 use super::entity::{self, Event, Place};
 use crate::base::{RecordId, Result, TenantId, Timestamp};
 use crate::components::platform::{Cause, Component};
@@ -198,7 +198,7 @@ fn heard(events: Vec<Event>, listening: &[Vec<Listening>]) -> Vec<Heard> {
             && made.get(&one.id).is_none_or(|place| *place <= event.place())
             // What is read again after a crash happened before some of them were there.
             && one.since <= event.at + SKEW
-            && one.listens.iter().any(|pattern| matches(pattern, &event.trigger))
+            && one.listens.iter().any(|pattern| hears(pattern, &event.trigger))
     };
     let with = |event: Event| {
         let of_each = listening

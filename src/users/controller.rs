@@ -50,6 +50,7 @@ pub fn routes() -> Vec<Route> {
                 "Switch an account off, which ends its sessions, or on. Only at its home.",
             )
             .refuses(&[&UNKNOWN_USER, &NOT_AT_HOME, &HOLDS_MORE, &LAST_ADMIN])
+            .refuses(&[&DENIED, &UNANSWERED])
             .original(),
         Route::new(Method::Post, "/auth/user/{user}/one-time-password", manages, start_reset)
             .named(

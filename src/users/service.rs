@@ -26,7 +26,7 @@ pub fn routes() -> Vec<Route> {
         .patch(manages, patch)
         .refuses(&[&UNKNOWN_USER, &NOT_AT_HOME, &HOLDS_MORE, &DENIED, &UNANSWERED])
         .method("enable", "Let a user in again.", manages, enable)
-        .refuses(&[&UNKNOWN_USER, &NOT_AT_HOME, &HOLDS_MORE])
+        .refuses(&[&UNKNOWN_USER, &NOT_AT_HOME, &HOLDS_MORE, &DENIED, &UNANSWERED])
         .method("disable", "Let a user in no more. Their sessions end.", manages, disable)
         .refuses(&[&UNKNOWN_USER, &NOT_AT_HOME, &HOLDS_MORE, &LAST_ADMIN])
         .routes()

@@ -47,6 +47,19 @@ pub struct WebhookChange {
     pub is_enabled: Option<bool>,
 }
 
+impl WebhookChange {
+    /// Which are given.
+    pub fn members(&self) -> Vec<&'static str> {
+        let members = [
+            ("url", self.url.is_some()),
+            ("description", self.description.is_some()),
+            ("listens", self.listens.is_some()),
+            ("isEnabled", self.is_enabled.is_some()),
+        ];
+        members.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
+    }
+}
+
 /// As it is called: what else an address may be written like is not what is shown.
 pub fn normal(url: String) -> String {
     url.parse::<Url>().map_or(url, String::from)

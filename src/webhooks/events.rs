@@ -12,6 +12,7 @@ use crate::base::{DeliveryId, Result, TenantId, Timestamp, WebhookId};
 use crate::db::Json;
 use crate::db::tx::{Audit, Happened, Tx};
 use crate::identity::Scope;
+use crate::identity::asking::Question;
 use crate::permissions::known::USER_LIST;
 
 crate::refusals! {
@@ -31,7 +32,7 @@ const REPLAYED: i64 = 500;
 
 /// Whom to tell.
 ///
-/// Refuses with `webhooks.tooMany`.
+/// Refuses with `webhooks.tooMany`, `actions.denied` and `actions.unanswered`.
 #[instrument(name = "webhooks.create", skip_all)]
 pub async fn create(scope: &Scope, new: NewWebhook) -> Result<WebhookId> {
     let (tenant, house) = (scope.tenant_id()?, scope.house.clone());
@@ -51,6 +52,8 @@ pub async fn create(scope: &Scope, new: NewWebhook) -> Result<WebhookId> {
         updated_at: scope.now(),
     };
     checked(&webhook, &house.egress)?;
+    let data = json!({ "listens": webhook.listens.0 });
+    scope.ask(Question::of_new("doorward.webhook.pre.create", "webhook", data)).await?;
     let write = scope.write(move |tx| {
         tx.lock(QUEUE, tenant)?;
         if Webhook::count(tx.conn, tenant)? >= MOST {
@@ -67,11 +70,13 @@ pub async fn create(scope: &Scope, new: NewWebhook) -> Result<WebhookId> {
 
 /// Changes what is given and leaves what is absent.
 ///
-/// Refuses with `webhooks.unknown`.
+/// Refuses with `webhooks.unknown`, `actions.denied` and `actions.unanswered`.
 #[instrument(name = "webhooks.change", skip_all)]
 pub async fn change(scope: &Scope, id: WebhookId, change: WebhookChange) -> Result<()> {
     let (tenant, house) = (scope.tenant_id()?, scope.house.clone());
     let shows_people = scope.live()?.may(USER_LIST);
+    let data = json!({ "members": change.members() });
+    scope.ask(Question::of("doorward.webhook.pre.patch", ("webhook", id), data)).await?;
     let write = scope.write(move |tx| {
         let (was, change) = (found(tx, tenant, id)?, change.clone());
         let webhook = Webhook {
@@ -92,10 +97,11 @@ pub async fn change(scope: &Scope, id: WebhookId, change: WebhookChange) -> Resu
 
 /// Takes it away, with what it was sent.
 ///
-/// Refuses with `webhooks.unknown`.
+/// Refuses with `webhooks.unknown`, `actions.denied` and `actions.unanswered`.
 #[instrument(name = "webhooks.remove", skip_all)]
 pub async fn remove(scope: &Scope, id: WebhookId) -> Result<()> {
     let tenant = scope.tenant_id()?;
+    scope.ask(Question::of("doorward.webhook.pre.delete", ("webhook", id), json!({}))).await?;
     let write = scope.write(move |tx| {
         let webhook = found(tx, tenant, id)?;
         webhook.delete(tx.conn)?;
@@ -136,7 +142,7 @@ pub async fn show_secret(scope: &Scope, id: WebhookId) -> Result<SecretShown> {
 
 /// A new secret. For a day messages are signed by the one before, too.
 ///
-/// Refuses with `webhooks.unknown`.
+/// Refuses with `webhooks.unknown`. Nobody is asked: the secret before may be in wrong hands.
 #[instrument(name = "webhooks.rotate_secret", skip_all)]
 pub async fn rotate_secret(scope: &Scope, id: WebhookId) -> Result<SecretShown> {
     let (tenant, house) = (scope.tenant_id()?, scope.house.clone());

@@ -11,6 +11,7 @@ use super::events::{self, TOO_MANY_WEBHOOKS, UNKNOWN_WEBHOOK};
 use crate::base::{Result, TenantId, WebhookId};
 use crate::db::schema::webhooks;
 use crate::db::{DbConn, columns};
+use crate::identity::asking::{DENIED, UNANSWERED};
 use crate::identity::{Access, Route, Scope};
 use crate::permissions::known::WEBHOOK_MANAGE;
 use crate::services::{Condition, Field, Resource, Service, View};
@@ -21,11 +22,11 @@ pub fn routes() -> Vec<Route> {
     Service::<Webhooks>::new()
         .read(MANAGES)
         .create(MANAGES, create)
-        .refuses(&[&TOO_MANY_WEBHOOKS])
+        .refuses(&[&TOO_MANY_WEBHOOKS, &DENIED, &UNANSWERED])
         .patch(MANAGES, patch)
-        .refuses(&[&UNKNOWN_WEBHOOK])
+        .refuses(&[&UNKNOWN_WEBHOOK, &DENIED, &UNANSWERED])
         .remove(MANAGES, remove)
-        .refuses(&[&UNKNOWN_WEBHOOK])
+        .refuses(&[&UNKNOWN_WEBHOOK, &DENIED, &UNANSWERED])
         .routes()
 }
 

@@ -3767,7 +3767,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `actions.mayNotRunAs`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            /** @description `actions.denied`, `actions.mayNotRunAs`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3849,7 +3849,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -4338,7 +4338,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `actions.mayNotRunAs`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            /** @description `actions.denied`, `actions.mayNotRunAs`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4420,7 +4420,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -4519,7 +4519,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `actions.mayNotRunAs`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            /** @description `actions.denied`, `actions.mayNotRunAs`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4619,7 +4619,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -5438,7 +5438,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5529,7 +5529,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -7645,7 +7645,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `authPasswordBased.account.notAtHome`, `authPasswordBased.mail.closed`, `authPasswordBased.updateEmail.passwordRequired` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `authPasswordBased.account.notAtHome`, `authPasswordBased.mail.closed`, `authPasswordBased.updateEmail.passwordRequired` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7727,7 +7727,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -8436,7 +8436,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8518,7 +8518,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -8568,7 +8568,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `authPermission.mayNotGrant` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `authPermission.mayNotGrant` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8641,7 +8641,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -8705,7 +8705,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `authPermission.mayNotGrant` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `authPermission.mayNotGrant` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8796,7 +8796,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -8860,7 +8860,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `authPermission.mayNotGrant` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `authPermission.mayNotGrant` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8951,7 +8951,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -10159,7 +10159,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `auth.user.holdsMore`, `auth.user.notAtHome` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `auth.user.holdsMore`, `auth.user.notAtHome` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10250,7 +10250,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -11471,7 +11471,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11553,7 +11553,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -14243,7 +14243,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `auth.user.holdsMore`, `auth.user.notAtHome` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `auth.user.holdsMore`, `auth.user.notAtHome` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14343,7 +14343,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -14528,7 +14528,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14610,7 +14610,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -14776,7 +14776,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14858,7 +14858,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -14927,7 +14927,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15027,7 +15027,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];

@@ -41,6 +41,7 @@ fn asking_routes() -> Vec<Route> {
         Route::new(Method::Post, "/auth/password-based/update-email", Access::Session, update_email)
             .named("account.update_email", "Ask for another address. It counts when its mailbox has proven it; a taken one is answered the same.")
             .refuses(&[&NOT_AT_HOME, &PASSWORD_REQUIRED, &WRONG_PASSWORD, &MAIL_CLOSED, &RATE_LIMITED, &BUSY])
+            .refuses(&[&DENIED, &UNANSWERED])
             .original(),
     ]
 }

@@ -27,7 +27,7 @@ pub fn routes() -> Vec<Route> {
         ),
         Route::new(Method::Post, "/auth/invitation/revoke", managers, revoke)
             .named("account.revoke_invitation", "Take an open invitation back.")
-            .refuses(&[&UNKNOWN_INVITATION]),
+            .refuses(&[&UNKNOWN_INVITATION, &DENIED, &UNANSWERED]),
         Route::new(Method::Post, "/auth/invitation/accept", Access::Perhaps, accept)
             .named(
                 "account.accept_invitation",

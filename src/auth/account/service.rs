@@ -24,7 +24,7 @@ pub fn routes() -> Vec<Route> {
         .refuses(&[&MAY_NOT_GRANT])
         .refuses(&[&DENIED, &UNANSWERED])
         .remove(MANAGES, remove)
-        .refuses(&[&UNKNOWN_INVITATION])
+        .refuses(&[&UNKNOWN_INVITATION, &DENIED, &UNANSWERED])
         .routes()
 }
 

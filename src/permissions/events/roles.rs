@@ -9,6 +9,7 @@ use super::{
 };
 use crate::base::{PermissionId, Result, RoleId};
 use crate::db::tx::Tx;
+use crate::identity::asking::Question;
 use crate::identity::{Live, Scope};
 use crate::permissions::answers::{ListedRole, PermissionShown, RoleShown};
 use crate::permissions::entity::{self, Role};
@@ -37,10 +38,13 @@ pub async fn list_roles(scope: &Scope) -> Result<Vec<ListedRole>> {
 
 /// A role of the tenant's own, which holds nothing yet.
 ///
-/// Refuses with `authPermission.createRole.duplicateIdentifier` and `authPermission.createRole.tooMany`.
+/// Refuses with `authPermission.createRole.duplicateIdentifier`, `authPermission.createRole.tooMany`, `actions.denied` and
+/// `actions.unanswered`.
 #[instrument(name = "permissions.create_role", skip_all)]
 pub async fn create_role(scope: &Scope, identifier: String) -> Result<RoleShown> {
     let by = scope.live()?.clone();
+    let made = json!({ "identifier": identifier });
+    scope.ask(Question::of_new("doorward.role.pre.create", "role", made)).await?;
     let write = scope.write(move |tx| {
         held_alone(tx, &by)?;
         let roles = Role::list(tx.conn, by.tenant)?;
@@ -61,10 +65,12 @@ pub async fn create_role(scope: &Scope, identifier: String) -> Result<RoleShown>
 
 /// Whoever had it loses what it held, at once.
 ///
-/// Refuses with `authPermission.requireRole.unknownRole`, `.notEditable` and `authPermission.mayNotGrant`.
+/// Refuses with `authPermission.requireRole.unknownRole`, `.notEditable`, `authPermission.mayNotGrant`, `actions.denied` and
+/// `actions.unanswered`.
 #[instrument(name = "permissions.delete_role", skip_all)]
 pub async fn delete_role(scope: &Scope, role: RoleId) -> Result<()> {
     let by = scope.live()?.clone();
+    scope.ask(Question::of("doorward.role.pre.delete", ("role", role), json!({}))).await?;
     let write = scope.write(move |tx| {
         let (role, _) = editable(tx, &by, role)?;
         let holders = entity::holders(tx.conn, &role)?;
@@ -82,6 +88,7 @@ pub async fn delete_role(scope: &Scope, role: RoleId) -> Result<()> {
 #[instrument(name = "permissions.add_permissions", skip_all)]
 pub async fn add_permissions(scope: &Scope, role: RoleId, permissions: Vec<String>) -> Result<()> {
     let by = scope.live()?.clone();
+    patching(scope, role, json!({ "added": permissions })).await?;
     let write = scope.write(move |tx| {
         let (role, held) = editable(tx, &by, role)?;
         let wanted = known(tx, &permissions)?;
@@ -109,6 +116,7 @@ pub async fn add_permissions(scope: &Scope, role: RoleId, permissions: Vec<Strin
 #[instrument(name = "permissions.remove_permissions", skip_all)]
 pub async fn remove_permissions(scope: &Scope, role: RoleId, permissions: Vec<String>) -> Result<()> {
     let by = scope.live()?.clone();
+    patching(scope, role, json!({ "removed": permissions })).await?;
     let write = scope.write(move |tx| {
         let (role, _) = editable(tx, &by, role)?;
         for (id, identifier) in known(tx, &permissions)? {
@@ -120,6 +128,10 @@ pub async fn remove_permissions(scope: &Scope, role: RoleId, permissions: Vec<St
         role_changed(tx, &role, change, json!({ "removed": permissions }))
     });
     write.await
+}
+
+async fn patching(scope: &Scope, role: RoleId, data: serde_json::Value) -> Result<()> {
+    scope.ask(Question::of("doorward.role.pre.patch", ("role", role), data)).await
 }
 
 /// A role that the caller may change: the tenant's own, and no more in it than they hold themselves (PRIV-1, PRIV-2). With

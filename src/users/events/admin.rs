@@ -88,10 +88,13 @@ pub async fn update(scope: &Scope, user: UserId, name: Option<String>) -> Result
 
 /// Switches an account off or on. Off ends its sessions everywhere at once.
 ///
-/// Refuses like `update`, and with `auth.setUserActive.lastAdmin`.
+/// Refuses like `update`, and with `auth.setUserActive.lastAdmin`. Nobody is asked who could keep somebody in.
 #[instrument(name = "users.set_active", skip_all)]
 pub async fn set_active(scope: &Scope, user: UserId, active: bool) -> Result<()> {
     let (admin, house) = (scope.live()?.clone(), scope.house.clone());
+    if active {
+        scope.ask(Question::of("doorward.user.pre.enable", ("user", user), json!({}))).await?;
+    }
     let write = scope.write(move |tx| {
         tx.lock(RIGHTS, admin.tenant)?;
         let person = steps::target(tx, &admin, user)?;

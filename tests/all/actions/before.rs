@@ -33,7 +33,7 @@ pub async fn start(ground: Ground) -> House {
     House::with(ground, config).await
 }
 
-fn denying(point: &str, conditions: Value) -> Value {
+pub fn denying(point: &str, conditions: Value) -> Value {
     json!({ "name": format!("no {point}"), "listens": [point], "handler": "deny", "conditions": conditions,
         "configuration": { "reason": "Ask the desk." } })
 }
@@ -140,7 +140,7 @@ async fn hook_4_every_moment_asks_and_a_no_changes_nothing(ground: Ground) {
 }
 
 /// How much has happened there.
-fn told_of(app: &crate::ground::app::App, door: &Door) -> i64 {
+pub fn told_of(app: &crate::ground::app::App, door: &Door) -> i64 {
     use diesel::prelude::*;
     use doorward::db::schema::domain_events as e;
     e::table.filter(e::tenant_id.eq(door.tenant)).count().get_result(&mut app.ground.connect()).unwrap()

@@ -1,5 +1,6 @@
 //! What a tenant does of itself when something has happened.
 
+mod asked;
 mod before;
 mod bounds;
 mod chains;

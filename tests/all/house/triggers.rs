@@ -6,11 +6,11 @@ use doorward::triggers::catalogue::{ALL, BEFORE};
 
 use super::source::{File, House};
 
-/// Where the list itself stands, and names in it are not thrown.
-const LIST: &str = "triggers/catalogue.rs";
+/// Where the list itself stands, and what others call it: names in them are not thrown.
+const LISTS: [&str; 2] = ["triggers/catalogue.rs", "triggers/aliases.rs"];
 
 fn thrown(house: &House) -> BTreeSet<String> {
-    let files = house.files.iter().filter(|file| file.path != LIST);
+    let files = house.files.iter().filter(|file| !LISTS.contains(&file.path.as_str()));
     files.flat_map(names).collect()
 }
 

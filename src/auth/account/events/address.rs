@@ -15,6 +15,7 @@ use crate::base::{Email, Password, ProofRequestId, Result, UserId};
 use crate::components::line::Line;
 use crate::components::mail::messages;
 use crate::db::tx::{Audit, Forget, Happened, Tx};
+use crate::identity::asking::Question;
 use crate::identity::{House, Live, Scope, Tenant, User};
 use crate::proofs::budget::{Asking, Kind};
 use crate::proofs::steps::{kill_all, mint};
@@ -29,7 +30,8 @@ pub struct Change {
 
 /// Asks for another address. Nothing changes before the new one is proven, and a taken one is answered the same.
 ///
-/// Refuses with `.account.notAtHome`, `.updateEmail.passwordRequired` and `.updateEmail.invalidPassword`; with
+/// Refuses with `.account.notAtHome`, `.updateEmail.passwordRequired`, `.updateEmail.invalidPassword`, `actions.denied` and
+/// `actions.unanswered`; with
 /// `server.internal.rateLimit` who guesses at the password too fast.
 #[instrument(name = "account.update_email", skip_all)]
 pub async fn update_email(scope: &Scope, change: Change) -> Result<ProofRequestId> {
@@ -40,6 +42,9 @@ pub async fn update_email(scope: &Scope, change: Change) -> Result<ProofRequestI
     }
     let onward = policy::onward(scope.app()?, change.onward.as_deref())?;
     prove_presence(scope, &live, change.password).await?;
+    let question =
+        Question::of("doorward.user.pre.patch", ("user", live.user), json!({ "members": ["email"] }));
+    scope.ask(question.about(&change.email)).await?;
     ask(scope, change.email, What::ChangeEmail { user: live.user }, onward).await
 }
 

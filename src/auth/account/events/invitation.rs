@@ -79,10 +79,12 @@ pub async fn list_invitations(
 
 /// Takes an open invitation back; its link is dead from then on.
 ///
-/// Refuses with `authInvitation.revoke.unknown`: another tenant's, accepted or revoked.
+/// Refuses with `authInvitation.revoke.unknown`: another tenant's, accepted or revoked; with `actions.denied` and
+/// `actions.unanswered`.
 #[instrument(name = "account.revoke_invitation", skip_all)]
 pub async fn revoke_invitation(scope: &Scope, id: InvitationId) -> Result<()> {
     let tenant = scope.tenant_id()?;
+    scope.ask(Question::of("doorward.invitation.pre.delete", ("invitation", id), json!({}))).await?;
     let revoked = scope.write(move |tx| {
         let revoked = Invitation::revoke(tx.conn, tenant, id, tx.now)?.is_some();
         if revoked {
