@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::claims;
 use super::entity::Rights;
-use super::events::{NOBODY, NOT_ALLOWED, UNKNOWN_ROLE};
+use super::events::{BROKEN_RULE, NOBODY, NOT_ALLOWED, UNKNOWN_ROLE};
 use super::handlers::Doing;
 use super::mailing;
 use crate::base::{Result, RoleId, TenantId, UserId};
@@ -33,11 +34,8 @@ pub fn act(tx: &mut Tx, doing: &Doing, about: &About<'_>) -> Result<Value> {
         throw(tx, trigger, data, about.person)?;
         return Ok(json!({ "thrown": trigger }));
     }
-    // By hand and in a try there is nothing to refuse: it says what it would do.
-    match doing {
-        Doing::Deny(reason) => return Ok(json!({ "denies": reason })),
-        Doing::Ask(webhook, _) => return Ok(json!({ "asks": webhook })),
-        _ => {}
+    if let Some(foreseen) = foreseen(doing, about.envelope) {
+        return foreseen;
     }
     // Whoever decides by rights queues with those who change them.
     tx.lock(RIGHTS, about.tenant)?;
@@ -74,8 +72,23 @@ pub fn act(tx: &mut Tx, doing: &Doing, about: &About<'_>) -> Result<Value> {
             users::steps::disable(tx, about.house, &locked)?;
             Ok(json!({ "disabled": person.is_active() }))
         }
-        Doing::Throw(..) | Doing::Deny(_) | Doing::Ask(..) | Doing::Mail(_) => Ok(Value::Null),
+        Doing::Throw(..) | Doing::Deny(_) | Doing::Ask(_) | Doing::AddClaims(_) | Doing::Mail(_) => {
+            Ok(Value::Null)
+        }
     }
+}
+
+/// By hand and in a try there is nothing to refuse and no token: it says what it would do.
+fn foreseen(doing: &Doing, envelope: &Value) -> Option<Result<Value>> {
+    Some(match doing {
+        Doing::Deny(reason) => Ok(json!({ "denies": reason })),
+        Doing::Ask(asked) => Ok(json!({ "asks": asked.webhook })),
+        Doing::AddClaims(rules) => match claims::told(rules, envelope) {
+            Ok(added) => Ok(json!({ "adds": added })),
+            Err(why) => Err(BROKEN_RULE.saying(why)),
+        },
+        _ => return None,
+    })
 }
 
 /// A trigger of the tenant's own, about the same person.

@@ -14,13 +14,13 @@ use tokio::sync::Semaphore;
 use tracing::instrument;
 
 use super::acting::seen;
-use super::conditions;
 use super::entity::{Action, Run, RunState};
-use super::handlers::{Doing, IfUnanswered, is_sentence};
+use super::handlers::{Asked as Whom, Doing, IfUnanswered, is_sentence};
+use super::{claims, conditions};
 use crate::base::{ActionRunId, DomainEventId, Error, Result, TenantId, WebhookId};
 use crate::db::tx::Audit;
 use crate::db::{Above, DbConn, Json};
-use crate::identity::asking::{DENIED, Question, UNANSWERED, WITHIN};
+use crate::identity::asking::{Added, DENIED, Question, UNANSWERED, WITHIN};
 use crate::identity::scope::Around;
 use crate::identity::{House, Scope, Tenant};
 use crate::triggers::catalogue::hears as heard_as;
@@ -37,16 +37,16 @@ struct Askers {
 }
 
 /// Refuses with `actions.denied` and `actions.unanswered`.
-pub fn ask(scope: Scope, question: Question) -> BoxFuture<'static, Result<()>> {
+pub fn ask(scope: Scope, question: Question) -> BoxFuture<'static, Result<Added>> {
     async move {
-        let Some(tenant) = scope.tenant.clone() else { return Ok(()) };
+        let Some(tenant) = scope.tenant.clone() else { return Ok(Added::new()) };
         let askers = askers(&scope.house, tenant.id).await?;
         let hears = |action: &&Action| action.listens.0.iter().any(|heard| heard_as(heard, question.point));
         if askers.actions.iter().any(|action| hears(&action)) {
             let hearing: Vec<&Action> = askers.actions.iter().filter(hears).collect();
             return decide(&scope, &tenant, &hearing, &question).await;
         }
-        Ok(())
+        Ok(Added::new())
     }
     .boxed()
 }
@@ -63,15 +63,26 @@ async fn askers(house: &House, tenant: TenantId) -> Result<Arc<Askers>> {
 }
 
 #[instrument(name = "actions.decide", skip_all, fields(point = question.point))]
-async fn decide(scope: &Scope, tenant: &Arc<Tenant>, hearing: &[&Action], question: &Question) -> Result<()> {
+async fn decide(
+    scope: &Scope,
+    tenant: &Arc<Tenant>,
+    hearing: &[&Action],
+    question: &Question,
+) -> Result<Added> {
+    let mut added = Added::new();
     let (id, until) = (DomainEventId::new(), Instant::now() + WITHIN);
     let envelope = envelope(scope, tenant, (id, question)).await?;
     for action in hearing {
         let envelope = seen(envelope.clone(), &action.bounds.0);
         let asked = Asked { scope, tenant, envelope: &envelope, id, question, until };
-        let verdict = asked.verdict(action).await;
+        let verdict = match asked.verdict(action).await {
+            Verdict::Allowed(more) => {
+                claims::join(&mut added, more).map_or_else(Verdict::Unanswered, Verdict::allowed)
+            }
+            other => other,
+        };
         let (state, error, reason) = match verdict {
-            Verdict::Allowed => continue,
+            Verdict::Allowed(_) => continue,
             Verdict::Denied(reason) => {
                 let told = reason.clone().map_or_else(|| DENIED.error(), |reason| DENIED.saying(reason));
                 (RunState::Denied, told, reason)
@@ -83,7 +94,7 @@ async fn decide(scope: &Scope, tenant: &Arc<Tenant>, hearing: &[&Action], questi
         asked.note(action, state, reason).await?;
         return Err(error);
     }
-    Ok(())
+    Ok(added)
 }
 
 async fn envelope(
@@ -106,10 +117,17 @@ async fn envelope(
 }
 
 enum Verdict {
-    Allowed,
+    /// With what it adds.
+    Allowed(Added),
     Denied(Option<String>),
     /// Why, in words for the tenant.
     Unanswered(String),
+}
+
+impl Verdict {
+    fn allowed<T>(_: T) -> Self {
+        Self::Allowed(Added::new())
+    }
 }
 
 struct Asked<'a> {
@@ -125,26 +143,35 @@ impl Asked<'_> {
     async fn verdict(&self, action: &Action) -> Verdict {
         match conditions::holds(&action.conditions.0, self.envelope) {
             Ok(true) => {}
-            Ok(false) => return Verdict::Allowed,
+            Ok(false) => return Verdict::allowed(()),
             Err(why) => return Verdict::Unanswered(why),
         }
         match action.handler.read(&action.configuration.0) {
             Ok(Doing::Deny(reason)) => Verdict::Denied(reason),
-            Ok(Doing::Ask(webhook, otherwise)) => self.answer(webhook, otherwise).await,
-            Ok(_) => Verdict::Allowed,
+            Ok(Doing::Ask(whom)) => self.answer(&whom).await,
+            Ok(Doing::AddClaims(rules)) => {
+                claims::told(&rules, self.envelope).map_or_else(Verdict::Unanswered, Verdict::Allowed)
+            }
+            Ok(_) => Verdict::allowed(()),
             Err(why) => Verdict::Unanswered(why),
         }
     }
 
-    async fn answer(&self, webhook: WebhookId, otherwise: IfUnanswered) -> Verdict {
+    async fn answer(&self, whom: &Whom) -> Verdict {
+        let webhook = whom.webhook;
         let said = self.said(webhook).await.unwrap_or_else(|error| {
             tracing::error!(%error, %webhook, "a webhook could not be asked");
             Said::Nothing("It could not be asked.".into())
         });
-        match (said, otherwise) {
-            (Said::Yes, _) | (Said::Nothing(_), IfUnanswered::Allow) => Verdict::Allowed,
-            (Said::No(reason), _) => Verdict::Denied(reason.filter(|reason| is_sentence(reason))),
-            (Said::Nothing(why), IfUnanswered::Deny) => Verdict::Unanswered(why),
+        let added = match said {
+            Said::Yes(claims) => claims::among(claims, &whom.claims),
+            Said::No(reason) => return Verdict::Denied(reason.filter(|reason| is_sentence(reason))),
+            Said::Nothing(why) => Err(why),
+        };
+        match (added, whom.if_unanswered) {
+            (Ok(added), _) => Verdict::Allowed(added),
+            (Err(_), IfUnanswered::Allow) => Verdict::allowed(()),
+            (Err(why), IfUnanswered::Deny) => Verdict::Unanswered(why),
         }
     }
 

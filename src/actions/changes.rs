@@ -10,7 +10,7 @@ use super::handlers::{Doing, Kind};
 use crate::base::error::INVALID;
 use crate::base::{ActionId, FieldError, Result, RoleId, TenantId, Timestamp};
 use crate::db::Json;
-use crate::triggers::catalogue::{hears, is_own, is_pattern, is_point};
+use crate::triggers::catalogue::{TOKEN, hears, is_own, is_pattern, is_point};
 
 const NAME: usize = 80;
 const DESCRIPTION: usize = 500;
@@ -208,7 +208,9 @@ fn wrong_triggers(action: &Action) -> Vec<FieldError> {
     if listens.is_empty() || listens.len() > LISTENED {
         wrong.push(fault("listens", "validator.length", format!("1 to {LISTENED} triggers.")));
     }
-    let (is_heard, detail): (fn(&str) -> bool, _) = if action.handler.is_before() {
+    let (is_heard, detail): (fn(&str) -> bool, _) = if action.handler == Kind::AddClaims {
+        (|pattern| pattern == TOKEN, "Claims are added at doorward.token.pre.create.")
+    } else if action.handler.is_before() {
         (is_point, "Nobody is asked at this moment; GET /triggers names those with `pre`.")
     } else {
         (

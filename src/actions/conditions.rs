@@ -164,6 +164,11 @@ pub fn holds(rule: &Value, envelope: &Value) -> Result<bool, String> {
     if is_always(rule) {
         return Ok(true);
     }
+    Ok(is_true(&evaluate(rule, envelope)?))
+}
+
+/// What it comes to; or why it cannot be asked.
+pub fn evaluate(rule: &Value, envelope: &Value) -> Result<Value, String> {
     let happened = envelope.to_string();
     if !cost::is_bearable(rule, happened.len()) {
         return Err(TOO_COSTLY.into());
@@ -171,8 +176,7 @@ pub fn holds(rule: &Value, envelope: &Value) -> Result<bool, String> {
     // The engine's words are about its own insides.
     let broken = "It ended in an error, such as counting with what is no number.";
     let found = Engine::new().eval_str(rule.to_string().as_str(), happened.as_str()).map_err(|_| broken)?;
-    let found: Value = serde_json::from_str(&found).map_err(|_| broken)?;
-    Ok(is_true(&found))
+    serde_json::from_str(&found).map_err(|_| broken.to_owned())
 }
 
 /// As JSON Logic says it: an empty list is false, an empty object is true.

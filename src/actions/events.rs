@@ -21,7 +21,7 @@ use crate::db::tx::{Actor, Audit, Forget, Happened, Tx, Work};
 use crate::identity::asking::Question;
 use crate::identity::{Live, Scope};
 use crate::permissions::entity::Role;
-use crate::permissions::known::{ACTION_MANAGE, USER_LIST};
+use crate::permissions::known::{ACTION_MANAGE, PERMISSION_MANAGE, USER_LIST};
 use crate::permissions::steps::{RIGHTS, held, may_grant};
 use crate::triggers::catalogue;
 use crate::triggers::envelope::{completed, person};
@@ -31,6 +31,7 @@ crate::refusals! {
     UNKNOWN_ACTION = 404 "actions.unknown" "This tenant has no such action.";
     DUPLICATE_NAME = 409 "actions.duplicateName" "This tenant has an action of this name.";
     TOO_MANY_ACTIONS = 409 "actions.tooMany" "A tenant has at most 100 actions. Remove one that nobody needs.";
+    MAY_NOT_ADD_CLAIMS = 403 "actions.mayNotAddClaims" "What stands in a token is a right for whoever reads it: whoever adds claims needs auth:permission:manage.";
     MAY_NOT_RUN_AS = 403 "actions.mayNotRunAs" "The role that this action runs as holds permissions that you do not.";
     UNKNOWN_ROLE = 422 "actions.unknownRole" "This tenant has no such role.";
     /// In a run, not in an answer.
@@ -46,7 +47,7 @@ const BY_HAND: &str = "x.byHand";
 
 /// A tenant's own reaction.
 ///
-/// Refuses with `actions.duplicateName`, `.tooMany`, `.mayNotRunAs`, `.unknownRole`, `.denied` and `.unanswered`.
+/// Refuses with `actions.duplicateName`, `.tooMany`, `.mayNotRunAs`, `.mayNotAddClaims`, `.unknownRole`, `.denied` and `.unanswered`.
 #[instrument(name = "actions.create", skip_all)]
 pub async fn create(scope: &Scope, new: NewAction) -> Result<ActionId> {
     let by = scope.live()?.clone();
@@ -98,7 +99,7 @@ pub async fn change(scope: &Scope, id: ActionId, change: ActionChange) -> Result
 
 /// Takes it away. What it did stays to be read.
 ///
-/// Refuses with `actions.unknown`, `actions.mayNotRunAs`, `actions.denied` and `actions.unanswered`.
+/// Refuses with `actions.unknown`, `actions.mayNotRunAs`, `actions.mayNotAddClaims`, `actions.denied` and `actions.unanswered`.
 #[instrument(name = "actions.remove", skip_all)]
 pub async fn remove(scope: &Scope, id: ActionId) -> Result<()> {
     let by = scope.live()?.clone();
@@ -158,8 +159,8 @@ fn told(tx: &mut Tx, action: &Action, (event, trigger): (&'static str, &'static 
 }
 
 fn knows_whom_to_ask(tx: &mut Tx, action: &Action) -> Result<()> {
-    let Ok(Doing::Ask(webhook, _)) = action.handler.read(&action.configuration.0) else { return Ok(()) };
-    if Webhook::find(tx.conn, action.tenant_id, webhook)?.is_some() {
+    let Ok(Doing::Ask(asked)) = action.handler.read(&action.configuration.0) else { return Ok(()) };
+    if Webhook::find(tx.conn, action.tenant_id, asked.webhook)?.is_some() {
         return Ok(());
     }
     let detail = "This tenant has no such webhook.";
@@ -174,6 +175,12 @@ fn may_run_as(tx: &mut Tx, by: &Live, actions: &[&Action]) -> Result<Rights> {
     if !held.contains(ACTION_MANAGE) {
         return Err(Error::Stale);
     }
+    let adds = |action: &&&Action| {
+        action.handler.read(&action.configuration.0).is_ok_and(|doing| doing.adds_claims())
+    };
+    if actions.iter().any(|action| adds(&action)) && !held.contains(PERMISSION_MANAGE) {
+        return Err(MAY_NOT_ADD_CLAIMS.error());
+    }
     for id in actions.iter().filter_map(|action| action.runs_as) {
         let role = Role::find(tx.conn, by.tenant, id)?.ok_or_else(|| UNKNOWN_ROLE.error())?;
         if !may_grant(tx, &held, std::slice::from_ref(&role))? {
@@ -185,7 +192,7 @@ fn may_run_as(tx: &mut Tx, by: &Live, actions: &[&Action]) -> Result<Rights> {
 
 /// What it would do about something that did not happen: all of it is done and nothing is kept.
 ///
-/// Refuses with `actions.unknown`, `actions.mayNotRunAs`, `actions.denied` and `actions.unanswered`.
+/// Refuses with `actions.unknown`, `actions.mayNotRunAs`, `actions.mayNotAddClaims`, `actions.denied` and `actions.unanswered`.
 #[instrument(name = "actions.dry_run", skip_all)]
 pub async fn dry_run(scope: &Scope, id: ActionId, about: Supposed) -> Result<Tried> {
     let (by, tenant, house) = (scope.live()?.clone(), scope.tenant()?.clone(), scope.house.clone());
@@ -256,7 +263,7 @@ async fn supposed(scope: &Scope, id: ActionId, about: &Supposed) -> Result<Trial
 
 /// Runs it now, about somebody perhaps. Its conditions are asked as always.
 ///
-/// Refuses with `actions.unknown`, `actions.mayNotRunAs`, `actions.denied` and `actions.unanswered`.
+/// Refuses with `actions.unknown`, `actions.mayNotRunAs`, `actions.mayNotAddClaims`, `actions.denied` and `actions.unanswered`.
 #[instrument(name = "actions.run_now", skip_all)]
 pub async fn run_now(scope: &Scope, id: ActionId, user: Option<UserId>) -> Result<Begun> {
     let by = scope.live()?.clone();

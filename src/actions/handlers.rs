@@ -3,8 +3,9 @@
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::claims;
 use crate::base::WebhookId;
 use crate::permissions::known::{PERMISSION_MANAGE, USER_LIST, USER_MANAGE};
 use crate::triggers::catalogue::is_own;
@@ -14,6 +15,7 @@ const REASON: usize = 200;
 
 crate::choice! {
     Kind {
+        AddClaims = "addClaims",
         Ask = "ask",
         AssignRole = "assignRole",
         Deny = "deny",
@@ -35,8 +37,20 @@ pub enum Doing {
     Throw(String, Value),
     /// Says no, in the tenant's words or in ours.
     Deny(Option<String>),
-    Ask(WebhookId, IfUnanswered),
+    Ask(Asked),
+    AddClaims(Map<String, Value>),
     Mail(Notice),
+}
+
+impl Doing {
+    /// Whether it decides what stands in tokens, which a tenant's backends take for rights.
+    pub fn adds_claims(&self) -> bool {
+        match self {
+            Self::AddClaims(_) => true,
+            Self::Ask(asked) => !asked.claims.is_empty(),
+            _ => false,
+        }
+    }
 }
 
 /// A mail in the tenant's own words. `{{user.name}}` stands for what is told of what happened.
@@ -84,14 +98,26 @@ struct Denial {
     reason: Option<String>,
 }
 
-#[derive(Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct WhomToAsk {
+#[schemars(rename = "WhomToAsk")]
+pub struct Asked {
     /// A webhook of this tenant, whatever it listens to. It answers `{"allow": true}`, or `{"allow": false, "reason": "…"}`.
-    webhook: WebhookId,
+    pub webhook: WebhookId,
     /// What counts when it gives no such answer within three seconds.
     #[serde(default)]
-    if_unanswered: IfUnanswered,
+    pub if_unanswered: IfUnanswered,
+    /// Where a token is about to be given: the claims that it may add, by `{"allow": true, "claims": {…}}`. Others are left out.
+    #[serde(default)]
+    #[schemars(length(max = 20))]
+    pub claims: Vec<String>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Claims {
+    /// By their names: each a value, or a rule in JSON Logic that is asked of what happens.
+    claims: Map<String, Value>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -121,6 +147,7 @@ impl Kind {
     pub fn about(self) -> &'static str {
         match self {
             Self::Ask => "Before it is done: asks a webhook whether it may be.",
+            Self::AddClaims => "Before a token is given: adds claims to it, below `ext`.",
             Self::Deny => "Before it is done: says no where the conditions hold.",
             Self::AssignRole => "Gives the person whom it concerns a role.",
             Self::DisableUser => "Switches the person's account off and ends their sessions.",
@@ -137,13 +164,13 @@ impl Kind {
             Self::AssignRole | Self::TakeRole => Some(PERMISSION_MANAGE),
             Self::DisableUser | Self::EndSessions => Some(USER_MANAGE),
             Self::Mail => Some(USER_LIST),
-            Self::Throw | Self::Ask | Self::Deny => None,
+            Self::Throw | Self::Ask | Self::Deny | Self::AddClaims => None,
         }
     }
 
     /// Whether it is for what is not done yet.
     pub fn is_before(self) -> bool {
-        matches!(self, Self::Ask | Self::Deny)
+        matches!(self, Self::Ask | Self::Deny | Self::AddClaims)
     }
 
     /// JSON Schema of its configuration.
@@ -154,7 +181,8 @@ impl Kind {
             Self::DisableUser | Self::EndSessions => generator.into_root_schema_for::<Nothing>(),
             Self::Throw => generator.into_root_schema_for::<Thrown>(),
             Self::Mail => generator.into_root_schema_for::<Notice>(),
-            Self::Ask => generator.into_root_schema_for::<WhomToAsk>(),
+            Self::Ask => generator.into_root_schema_for::<Asked>(),
+            Self::AddClaims => generator.into_root_schema_for::<Claims>(),
             Self::Deny => generator.into_root_schema_for::<Denial>(),
         };
         schema.to_value()
@@ -177,8 +205,14 @@ impl Kind {
                 Doing::Mail(notice)
             }
             Self::Ask => {
-                let WhomToAsk { webhook, if_unanswered } = shaped(configuration)?;
-                Doing::Ask(webhook, if_unanswered)
+                let asked: Asked = shaped(configuration)?;
+                claims::are_names(asked.claims.iter())?;
+                Doing::Ask(asked)
+            }
+            Self::AddClaims => {
+                let Claims { claims } = shaped(configuration)?;
+                claims::are_rules(&claims)?;
+                Doing::AddClaims(claims)
             }
             Self::Deny => {
                 let Denial { reason } = shaped(configuration)?;

@@ -8,6 +8,7 @@ mod acting;
 pub mod answers;
 mod asking;
 mod changes;
+pub mod claims;
 pub mod conditions;
 pub mod controller;
 mod cost;

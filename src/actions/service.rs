@@ -7,7 +7,9 @@ use diesel::prelude::*;
 use super::answers::ActionShown;
 use super::changes::{ActionChange, NewAction};
 use super::entity::Action;
-use super::events::{self, DUPLICATE_NAME, MAY_NOT_RUN_AS, TOO_MANY_ACTIONS, UNKNOWN_ACTION, UNKNOWN_ROLE};
+use super::events::{
+    self, DUPLICATE_NAME, MAY_NOT_ADD_CLAIMS, MAY_NOT_RUN_AS, TOO_MANY_ACTIONS, UNKNOWN_ACTION, UNKNOWN_ROLE,
+};
 use crate::base::{ActionId, Result, TenantId};
 use crate::db::schema::actions;
 use crate::db::{DbConn, columns};
@@ -22,11 +24,34 @@ pub fn routes() -> Vec<Route> {
     Service::<Actions>::new()
         .read(MANAGES)
         .create(MANAGES, create)
-        .refuses(&[&DUPLICATE_NAME, &TOO_MANY_ACTIONS, &MAY_NOT_RUN_AS, &UNKNOWN_ROLE, &DENIED, &UNANSWERED])
+        .refuses(&[
+            &DUPLICATE_NAME,
+            &TOO_MANY_ACTIONS,
+            &MAY_NOT_RUN_AS,
+            &MAY_NOT_ADD_CLAIMS,
+            &UNKNOWN_ROLE,
+            &DENIED,
+            &UNANSWERED,
+        ])
         .patch(MANAGES, patch)
-        .refuses(&[&UNKNOWN_ACTION, &DUPLICATE_NAME, &MAY_NOT_RUN_AS, &UNKNOWN_ROLE, &DENIED, &UNANSWERED])
+        .refuses(&[
+            &UNKNOWN_ACTION,
+            &DUPLICATE_NAME,
+            &MAY_NOT_RUN_AS,
+            &MAY_NOT_ADD_CLAIMS,
+            &UNKNOWN_ROLE,
+            &DENIED,
+            &UNANSWERED,
+        ])
         .remove(MANAGES, remove)
-        .refuses(&[&UNKNOWN_ACTION, &MAY_NOT_RUN_AS, &UNKNOWN_ROLE, &DENIED, &UNANSWERED])
+        .refuses(&[
+            &UNKNOWN_ACTION,
+            &MAY_NOT_RUN_AS,
+            &MAY_NOT_ADD_CLAIMS,
+            &UNKNOWN_ROLE,
+            &DENIED,
+            &UNANSWERED,
+        ])
         .routes()
 }
 

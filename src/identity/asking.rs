@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::scope::Scope;
 use crate::base::{Email, Id, RecordId, Result};
@@ -21,8 +21,11 @@ crate::refusals! {
 /// For all who are asked, together.
 pub const WITHIN: Duration = Duration::from_secs(3);
 
+/// What those who were asked add, where something may be added.
+pub type Added = Map<String, Value>;
+
 /// How somebody is asked. Refuses with [`DENIED`] and [`UNANSWERED`].
-pub type Asking = fn(Scope, Question) -> BoxFuture<'static, Result<()>>;
+pub type Asking = fn(Scope, Question) -> BoxFuture<'static, Result<Added>>;
 
 /// What is about to be done.
 #[derive(Debug, Clone)]
@@ -58,9 +61,14 @@ impl Question {
 impl Scope {
     /// Refuses with `actions.denied` and `actions.unanswered`.
     pub async fn ask(&self, question: Question) -> Result<()> {
+        self.ask_adding(question).await.map(drop)
+    }
+
+    /// The same, with what they add.
+    pub async fn ask_adding(&self, question: Question) -> Result<Added> {
         match self.house.asking {
             Some(asking) => asking(self.clone(), question).await,
-            None => Ok(()),
+            None => Ok(Added::new()),
         }
     }
 }

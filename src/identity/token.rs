@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, Header, Validation};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tracing::{Instrument, debug_span};
 
 use super::house::House;
@@ -56,6 +56,9 @@ pub struct Claims {
     #[serde(skip_serializing, default)]
     pub nbf: i64,
     pub jti: String,
+    /// What the tenant's actions add, for its own backends. Nothing here asks it: our rights stand in our rows (PRIV-10).
+    #[serde(skip_serializing_if = "Map::is_empty", default)]
+    pub ext: Map<String, Value>,
 }
 
 /// Verified claims, and the key that vouched for them: it may be revoked while they are remembered.

@@ -22,7 +22,7 @@ pub fn routes() -> Vec<Route> {
                 "sessions.refresh",
                 "Spend a refresh token and get the next pair. Browsers send theirs as a cookie.",
             )
-            .refuses(&[&INVALID_REFRESH_TOKEN, &SESSION_ENDED])
+            .refuses(&[&INVALID_REFRESH_TOKEN, &SESSION_ENDED, &DENIED, &UNANSWERED])
             .cookie()
             .original(),
         Route::new(Method::Post, "/auth/logout", Access::Perhaps, logout)

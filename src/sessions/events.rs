@@ -12,6 +12,7 @@ use super::steps::{self, Started};
 use super::{entity, token_claims};
 use crate::base::{HashedToken, PlainToken, ProofRequestId, Result, SessionId};
 use crate::http::{Cookie, SameSite};
+use crate::identity::asking::Added;
 use crate::identity::gate::REVOKED;
 use crate::identity::token::{self, Kind};
 use crate::identity::{ClientKind, Next, PendingLogin, Scope, Session, Who};
@@ -25,12 +26,34 @@ crate::refusals! {
     UNKNOWN_SESSION = 404 "authSession.logout.unknown" "You have no such session.";
 }
 
-/// The pair of a session that just began or was refreshed, and for browsers the cookie.
+/// The pair of a session that just began, and for browsers the cookie. Where nobody was asked what its token says
+/// before it began, one that may have none ends at once.
+///
+/// Refuses with `actions.denied` and `actions.unanswered`.
 #[instrument(name = "sessions.pair", skip_all)]
-pub async fn pair(scope: &Scope, started: &Started) -> Result<(TokenPair, Vec<Cookie>)> {
+pub async fn pair(
+    scope: &Scope,
+    started: &Started,
+    added: Option<Added>,
+) -> Result<(TokenPair, Vec<Cookie>)> {
+    if let Some(added) = added {
+        return paired(scope, started, added).await;
+    }
+    let (id, tenant, user) = (started.session.id, started.session.tenant_id, started.session.user_id);
+    let refused = match token_claims::added(scope, (user, Some(id)), "login").await {
+        Ok(added) => return paired(scope, started, added).await,
+        Err(refused) => refused,
+    };
+    scope.write(move |tx| steps::end_one(tx, tenant, id, (user, "noToken"))).await?;
+    Err(refused)
+}
+
+/// The pair of a session, and for browsers the cookie.
+#[instrument(name = "sessions.paired", skip_all)]
+async fn paired(scope: &Scope, started: &Started, added: Added) -> Result<(TokenPair, Vec<Cookie>)> {
     let Started { session, seed } = started;
     let app = scope.app()?;
-    let claims = token_claims::of_session(scope, session)?;
+    let claims = token_claims::of_session(scope, session, added)?;
     let access_token = token::sign(&scope.house, Kind::Access, &claims).await?;
     let refresh = refresh_token::mint(session, seed);
     let browser = app.client.kind == ClientKind::Browser;
@@ -50,12 +73,15 @@ pub async fn pair(scope: &Scope, started: &Started) -> Result<(TokenPair, Vec<Co
 }
 
 /// Another access token for the caller's session, whose end stays where it was.
+///
+/// Refuses with `actions.denied` and `actions.unanswered`.
 #[instrument(name = "sessions.again", skip_all)]
 pub async fn again(scope: &Scope) -> Result<TokenPair> {
     let id = scope.live()?.session;
     let session = scope.read(move |conn| Ok(entity::find(conn, id)?)).await?;
     let session = session.filter(|session| session.revoked_at.is_none()).ok_or_else(|| REVOKED.error())?;
-    let claims = token_claims::of_session(scope, &session)?;
+    let added = token_claims::added(scope, (session.user_id, Some(id)), "again").await?;
+    let claims = token_claims::of_session(scope, &session, added)?;
     Ok(TokenPair {
         access_token: token::sign(&scope.house, Kind::Access, &claims).await?,
         refresh_token: None,
@@ -129,14 +155,16 @@ pub fn presented(scope: &Scope, body: Option<PlainToken>) -> Result<PlainToken> 
 /// Spends a refresh token and gives the next pair.
 ///
 /// Refuses with `sessionStore.refreshTokens.invalidRefreshToken` what is no token of this client and tenant, without
-/// any effect, and with `.revokedToken` one whose session has ended, which a second use of a spent one brings about.
+/// any effect, and with `.revokedToken` one whose session has ended, which a second use of a spent one brings about; with
+/// `actions.denied` and `actions.unanswered`, and the token is not spent.
 #[instrument(name = "sessions.refresh", skip_all)]
 pub async fn refresh(scope: &Scope, token: PlainToken) -> Result<(TokenPair, Vec<Cookie>)> {
     let presented = Presented::read(&token).ok_or_else(|| INVALID_REFRESH_TOKEN.because("form"))?;
     let key = scope.incoming.idempotency_key.as_deref().and_then(recovery_key);
     let asked = Asked { presented: Arc::new(presented), key };
     let (house, app) = (scope.house.clone(), scope.app()?.clone());
-    let rotation = match rotation::together(&house, &app.client, &asked).await? {
+    let mut added = None;
+    let rotation = match rotation::together(scope, &app.client, &asked, &mut added).await? {
         Some(rotation) => rotation,
         None => scope.write(move |tx| rotation::rotate(tx, &house, &app.client, &asked)).await?,
     };
@@ -146,7 +174,11 @@ pub async fn refresh(scope: &Scope, token: PlainToken) -> Result<(TokenPair, Vec
         Rotation::Ended(reason) => return Err(SESSION_ENDED.because(reason)),
     };
     let seed = steps::seed(&scope.house.vault, &session)?;
-    pair(scope, &Started { session: *session, seed }).await
+    let added = match added {
+        Some(added) => added,
+        None => token_claims::added(scope, (session.user_id, Some(session.id)), "refresh").await?,
+    };
+    paired(scope, &Started { session: *session, seed }, added).await
 }
 
 /// Only a key that nobody guesses recovers a lost answer: at least 128 random bits, so 22 characters or more.

@@ -13,4 +13,4 @@ pub mod refresh_token;
 pub mod rotation;
 pub mod steps;
 pub mod switch;
-mod token_claims;
+pub mod token_claims;

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::refresh_token::Presented;
-use super::{entity, notices, steps};
+use super::{entity, notices, steps, token_claims};
 use crate::base::{HashedToken, Result, SessionId, Timestamp};
 use crate::components::metrics::names;
 use crate::db::tx::{Audit, Tx};
 use crate::db::{Above, DbConn};
+use crate::identity::asking::Added;
 use crate::identity::gather::{reading, writing};
 use crate::identity::session::{Spent, Standing};
-use crate::identity::{Client, House, Session};
+use crate::identity::{Client, House, Scope, Session};
 
 pub enum Rotation {
     /// The token of this session's generation, which moved just now or a moment ago.
@@ -80,12 +81,26 @@ fn is_genuine(house: &House, client: &Client, presented: &Presented, session: &S
 
 /// By one read and one write, each of them shared with whoever comes at the same time. None where that does not decide:
 /// what ends a family, and who lost a race, is looked at once more in a transaction of its own.
-pub async fn together(house: &House, client: &Client, asked: &Asked) -> Result<Option<Rotation>> {
+///
+/// What the tenant adds is asked before the token is spent: whoever is refused comes again with the same one, and that must
+/// not look like theft (REF-2). Refuses with `actions.denied` and `actions.unanswered`.
+pub async fn together(
+    scope: &Scope,
+    client: &Client,
+    asked: &Asked,
+    added: &mut Option<Added>,
+) -> Result<Option<Rotation>> {
+    let house = &scope.house;
     let (id, clock) = (asked.presented.session, house.clock.clone());
     let find =
         move |conn: &mut DbConn, ids: &BTreeMap<SessionId, ()>| Ok(entity::standing(conn, ids, clock.now())?);
     let standing = house.asked_standing.ask(id, (), reading(&house.db, Above::Refresh, find)).await?;
-    match judge(house, client, asked, (standing.as_deref(), house.clock.now()))? {
+    let verdict = judge(house, client, asked, (standing.as_deref(), house.clock.now()))?;
+    if let (Verdict::Same | Verdict::Advance, Some(standing)) = (&verdict, &standing) {
+        let of = (standing.session.user_id, Some(standing.session.id));
+        *added = Some(token_claims::added(scope, of, "refresh").await?);
+    }
+    match verdict {
         Verdict::Refused(reason) => Ok(Some(Rotation::Refused(reason))),
         Verdict::Ended(reason) => Ok(Some(Rotation::Ended(reason))),
         Verdict::Same => Ok(standing.map(|standing| Rotation::Given(Box::new(standing.session.clone())))),

@@ -9,6 +9,7 @@ use tracing::instrument;
 
 use super::answers::TokenPair;
 use super::steps::{self, Start, Started};
+use super::token_claims;
 use crate::base::{Error, Result, TenantId};
 use crate::db::{Above, Tx};
 use crate::http::Cookie;
@@ -80,9 +81,10 @@ pub async fn switch_tenant(scope: &Scope, target: Target) -> Result<(TokenPair, 
     let there = scope.within(tenant.clone(), Some(app.clone()));
     let data = json!({ "user": user, "type": "switchTenant", "client": app.client.public_id });
     there.ask(Question::of_new("doorward.session.pre.create", "session", data)).await?;
+    let added = token_claims::added(&there, (user, None), "login").await?;
     let house = scope.house.clone();
     let started = scope.write_above(Above::Switch, move |tx| go(tx, &house, &live, &app)).await?;
-    let (pair, mut cookies) = super::events::pair(&there, &started).await?;
+    let (pair, mut cookies) = super::events::pair(&there, &started, Some(added)).await?;
     let mine = scope.app()?;
     if mine.client.kind == ClientKind::Browser && mine.client.id != there.app()?.client.id {
         cookies.push(super::events::refresh_cookie(scope, "", 0)?);

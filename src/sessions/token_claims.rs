@@ -1,10 +1,13 @@
 //! What an access token says.
 
-use crate::base::{Result, Timestamp};
+use serde_json::json;
+
+use crate::base::{RecordId, Result, SessionId, Timestamp, UserId};
+use crate::identity::asking::{Added, Question};
 use crate::identity::token::Claims;
 use crate::identity::{PendingLogin, Scope, Session};
 
-pub fn of_session(scope: &Scope, session: &Session) -> Result<Claims> {
+pub fn of_session(scope: &Scope, session: &Session, ext: Added) -> Result<Claims> {
     let now = scope.now();
     let app = scope.app()?;
     let own = app.client.settings.0.access_seconds.map(std::time::Duration::from_secs);
@@ -15,7 +18,16 @@ pub fn of_session(scope: &Scope, session: &Session) -> Result<Claims> {
     // The tenant's own backends are named by the client; our API is always among them.
     let mut aud = vec![claims.iss.clone()];
     aud.extend(app.client.audiences.0.iter().cloned());
-    Ok(Claims { aud, sub: session.user_id, session: Some(session.id), ..claims })
+    Ok(Claims { aud, sub: session.user_id, session: Some(session.id), ext, ..claims })
+}
+
+/// What the tenant's actions add to a token of somebody. A session that does not stand yet has no id.
+///
+/// Refuses with `actions.denied` and `actions.unanswered`.
+pub async fn added(scope: &Scope, (user, session): (UserId, Option<SessionId>), by: &str) -> Result<Added> {
+    let data = json!({ "user": user, "type": by, "client": scope.app()?.client.public_id });
+    let subject = ("session", session.map(|id| RecordId::of(id.0)));
+    scope.ask_adding(Question { point: "doorward.token.pre.create", subject, data }).await
 }
 
 pub fn of_pending(scope: &Scope, pending: &PendingLogin) -> Result<Claims> {
@@ -40,5 +52,6 @@ fn common(scope: &Scope, now: Timestamp, exp: Timestamp) -> Result<Claims> {
         exp: exp.seconds().max(now.seconds() + 1),
         nbf: 0,
         jti: crate::base::RequestId::new().to_string(),
+        ext: Added::new(),
     })
 }

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::base::{SessionId, TenantId, UserId};
 use crate::components::keys::Jwk;
@@ -50,6 +51,9 @@ pub struct Described {
     pub scope: String,
     pub tenant: TenantId,
     pub session: Option<SessionId>,
+    /// What the tenant's actions added.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub ext: Map<String, Value>,
 }
 
 impl Introspection {
@@ -68,6 +72,7 @@ impl Introspection {
             scope: claims.scope.clone(),
             tenant: claims.tenant,
             session: claims.session,
+            ext: claims.ext.clone(),
         };
         Self { active: true, token: Some(token) }
     }

@@ -41,6 +41,7 @@ pub const BEFORE: &[Trigger] = triggers! {
     "doorward.role.pre.give" of "user": "Somebody is about to give a role. Of what actions and invitations give nobody is asked." { "role": "The role's id." }
     "doorward.role.pre.patch" of "role": "What a role holds is about to be changed." { "added": "Permissions to be put in.", "removed": "Permissions to be taken out." }
     "doorward.session.pre.create" of "session": "Somebody who has shown who they are is about to come in." { "user": "Who; null for somebody new who proves an address.", "type": "`password`, `verifyEmail` or `switchTenant`.", "client": "By which client." }
+    "doorward.token.pre.create" of "session": "A session is about to get an access token: at its beginning, and whenever it is refreshed. Claims may be added." { "user": "Whose.", "type": "`login`, `refresh`, or `again` where a socket logs in by a token.", "client": "For which client." }
     "doorward.user.pre.create" of "user": "Somebody asks for an account. Asked for known and unknown addresses alike." { "email": "The address.", "emailDomain": "What stands behind the @.", "name": "As they call themselves." }
     "doorward.user.pre.enable" of "user": "Somebody is about to be switched on again." {}
     "doorward.user.pre.patch" of "user": "What is known of somebody is about to be changed, or they ask for another address." { "members": "Which members.", "email": "The address that they ask for.", "emailDomain": "What stands behind its @." }
@@ -81,6 +82,9 @@ pub const ALL: &[Trigger] = triggers! {
     "doorward.webhook.post.delete" of "webhook": "A webhook was taken away." {}
     "doorward.webhook.post.patch" of "webhook": "A webhook was changed." {}
 };
+
+/// The one at which claims may be added.
+pub const TOKEN: &str = "doorward.token.pre.create";
 
 /// By its name; None of one that is a tenant's own.
 pub fn find(name: &str) -> Option<&'static Trigger> {

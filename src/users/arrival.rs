@@ -12,7 +12,7 @@ use crate::db::Json;
 use crate::db::tx::{Audit, Tx};
 use crate::guesses::KnownDevice;
 use crate::http::Cookie;
-use crate::identity::asking::Question;
+use crate::identity::asking::{Added, Question};
 use crate::identity::{App, ClientKind, Factors, House, LoginType, Next, PendingLogin, Scope, Tenant, User};
 use crate::sessions::answers::TokenPair;
 use crate::sessions::device::Device;
@@ -132,11 +132,13 @@ pub fn mail_code(
     Ok(request)
 }
 
-/// What whoever arrived is answered: tokens, and after a full login the secret of a known device.
+/// What whoever arrived is answered: tokens, with what the tenant adds to them if that was asked already, and after a full login
+/// the secret of a known device.
 pub async fn answer(
     scope: &Scope,
     arrived: Arrived,
     known: Option<KnownDevice>,
+    added: Option<Added>,
 ) -> Result<(TokenPair, Vec<Cookie>)> {
     match arrived {
         Arrived::Waiting(pending, request) => {
@@ -144,7 +146,7 @@ pub async fn answer(
         }
         Arrived::In(started) => {
             let (user, tenant) = (started.session.user_id, started.session.tenant_id);
-            let (pair, mut cookies) = sessions::events::pair(scope, &started).await?;
+            let (pair, mut cookies) = sessions::events::pair(scope, &started, added).await?;
             let known = match known.filter(|known| known.user == user) {
                 Some(known) => known.renewed(&scope.house),
                 None => KnownDevice::new(&scope.house, tenant, user),

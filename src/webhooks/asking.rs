@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tracing::instrument;
 
 use super::entity::Webhook;
@@ -14,7 +14,8 @@ use crate::identity::{House, Tenant};
 /// What it said.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Said {
-    Yes,
+    /// With what it would add, whatever that is.
+    Yes(Map<String, Value>),
     No(Option<String>),
     /// Nothing that can be understood, in words for the tenant.
     Nothing(String),
@@ -47,6 +48,8 @@ struct Answer {
     allow: bool,
     #[serde(default)]
     reason: Option<Value>,
+    #[serde(default)]
+    claims: Map<String, Value>,
 }
 
 /// `true` and nothing like it: not `"true"`, not 1, not a bare 200 (HOOK-4).
@@ -55,11 +58,13 @@ fn understood(body: &[u8]) -> Said {
     let is_object = body.trim_ascii_start().starts_with(b"{");
     match serde_json::from_slice(body) {
         _ if !is_object => Said::Nothing("Its answer is no JSON object.".into()),
-        Ok(Answer { allow: true, .. }) => Said::Yes,
-        Ok(Answer { allow: false, reason }) => {
+        Ok(Answer { allow: true, claims, .. }) => Said::Yes(claims),
+        Ok(Answer { allow: false, reason, .. }) => {
             Said::No(reason.as_ref().and_then(Value::as_str).map(str::to_owned))
         }
-        Err(_) => Said::Nothing("Its answer holds no `allow` that is true or false.".into()),
+        Err(_) => Said::Nothing(
+            "Its answer holds no `allow` that is true or false, or `claims` that are no object.".into(),
+        ),
     }
 }
 
@@ -69,7 +74,7 @@ mod tests {
 
     #[test]
     fn hook_4_only_true_allows() {
-        assert_eq!(understood(br#"{"allow":true}"#), Said::Yes);
+        assert_eq!(understood(br#"{"allow":true}"#), Said::Yes(Map::new()));
         assert_eq!(understood(br#"{"allow":false,"reason":"No."}"#), Said::No(Some("No.".into())));
         for junk in [
             "",
@@ -82,6 +87,8 @@ mod tests {
             "allow",
             r#"{"allow":false,"allow":true}"#,
             r#"[true, null]"#,
+            r#"{"allow":true,"claims":[]}"#,
+            r#"{"allow":true,"claims":"all"}"#,
         ] {
             assert!(matches!(understood(junk.as_bytes()), Said::Nothing(_)), "{junk}");
         }

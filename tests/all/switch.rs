@@ -35,7 +35,7 @@ async fn enter(app: &App, door: &Door, login_type: LoginType, factors: Factors) 
         start(tx, &house, &client, how)
     });
     let started = started.await.unwrap();
-    let (pair, _) = pair(&scope, &started).await.unwrap();
+    let (pair, _) = pair(&scope, &started, None).await.unwrap();
     (started.session.user_id, pair.access_token)
 }
 

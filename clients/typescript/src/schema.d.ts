@@ -1725,6 +1725,10 @@ export interface components {
             client_id?: string;
             /** Format: int64 */
             exp?: number;
+            /** @description What the tenant's actions added. */
+            ext?: {
+                [key: string]: unknown;
+            };
             /** Format: int64 */
             iat?: number;
             iss?: string;
@@ -1775,7 +1779,7 @@ export interface components {
             keys: components["schemas"]["Jwk"][];
         };
         /** @enum {string} */
-        Kind: "ask" | "assignRole" | "deny" | "disableUser" | "endSessions" | "mail" | "takeRole" | "throw";
+        Kind: "addClaims" | "ask" | "assignRole" | "deny" | "disableUser" | "endSessions" | "mail" | "takeRole" | "throw";
         ListedDevice: {
             name: string;
             platform: components["schemas"]["Platform"];
@@ -3719,7 +3723,7 @@ export interface operations {
                  *       "conditions": "text",
                  *       "configuration": "text",
                  *       "description": "text",
-                 *       "handler": "ask",
+                 *       "handler": "addClaims",
                  *       "isEnabled": true,
                  *       "listens": [
                  *         "text"
@@ -3767,7 +3771,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `actions.denied`, `actions.mayNotRunAs`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            /** @description `actions.denied`, `actions.mayNotAddClaims`, `actions.mayNotRunAs`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4338,7 +4342,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `actions.denied`, `actions.mayNotRunAs`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            /** @description `actions.denied`, `actions.mayNotAddClaims`, `actions.mayNotRunAs`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4448,7 +4452,7 @@ export interface operations {
                  *       "conditions": "text",
                  *       "configuration": "text",
                  *       "description": "text",
-                 *       "handler": "ask",
+                 *       "handler": "addClaims",
                  *       "isEnabled": true,
                  *       "listens": [
                  *         "text"
@@ -4519,7 +4523,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `actions.denied`, `actions.mayNotRunAs`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            /** @description `actions.denied`, `actions.mayNotAddClaims`, `actions.mayNotRunAs`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7786,7 +7790,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.origin.required`, `auth.requireUser.incorrectLoginType`, `auth.requireUser.incorrectSessionType`, `auth.requireUser.stepUpRequired`, `authPasswordBased.updatePassword.invalidPassword` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.origin.required`, `auth.requireUser.incorrectLoginType`, `auth.requireUser.incorrectSessionType`, `auth.requireUser.stepUpRequired`, `authPasswordBased.updatePassword.invalidPassword` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7868,7 +7872,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -8088,7 +8092,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.origin.required`, `authPasswordBased.verifyOtp.notEnabled` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.origin.required`, `authPasswordBased.verifyOtp.notEnabled` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8170,7 +8174,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -9761,7 +9765,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `auth.origin.notAllowed`, `auth.origin.required` */
+            /** @description `actions.denied`, `auth.origin.notAllowed`, `auth.origin.required` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9843,7 +9847,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];

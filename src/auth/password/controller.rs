@@ -25,7 +25,7 @@ pub fn routes() -> Vec<Route> {
             .original(),
         Route::new(Method::Post, "/auth/password-based/verify-otp", Access::Pending, verify_otp)
             .named("password.verify_otp", "Finish a login with the code that was mailed for it.")
-            .refuses(&[&WRONG_CODE, &CODE_NOT_DUE, &RATE_LIMITED])
+            .refuses(&[&WRONG_CODE, &CODE_NOT_DUE, &RATE_LIMITED, &DENIED, &UNANSWERED])
             .cookie()
             .original(),
         Route::new(Method::Post, "/auth/password-based/resend-otp", Access::Pending, resend_otp)
@@ -34,6 +34,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(Method::Post, "/auth/password-based/update-password", Access::SessionOrPending, update)
             .named("password.update_password", "Set a new password; the answer holds new tokens.")
             .refuses(&[&WRONG_CURRENT, &STEP_UP, &NOT_YOURS, &FACTOR_FIRST, &RATE_LIMITED, &BUSY])
+            .refuses(&[&DENIED, &UNANSWERED])
             .cookie()
             .original(),
         Route::new(Method::Post, "/auth/password-based/enable-otp", Access::Session, enable_otp)

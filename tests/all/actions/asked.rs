@@ -17,12 +17,13 @@ on_both!(
     a_name_of_the_common_gateway_is_listened_to,
 );
 
-/// What `before` tries.
-const ELSEWHERE: [&str; 6] = [
+/// What `before` and `claims` try.
+const ELSEWHERE: [&str; 7] = [
     "doorward.invitation.pre.accept",
     "doorward.invitation.pre.create",
     "doorward.role.pre.give",
     "doorward.session.pre.create",
+    "doorward.token.pre.create",
     "doorward.user.pre.create",
     "doorward.user.pre.patch",
 ];

@@ -4,6 +4,7 @@ mod asked;
 mod before;
 mod bounds;
 mod chains;
+mod claims;
 pub mod kit;
 mod mailing;
 mod making;

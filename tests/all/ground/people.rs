@@ -88,7 +88,8 @@ impl App {
         };
         let scope = Scope::of_house(house.clone(), None).within(tenant.unwrap(), Some(app.clone()));
         let started = scope.write(move |tx| steps::start(tx, &house, &app, start.clone())).await.unwrap();
-        let (pair, cookies) = doorward::sessions::events::pair(&scope, &started).await.unwrap();
+        let (pair, cookies) =
+            doorward::sessions::events::pair(&scope, &started, Some(Default::default())).await.unwrap();
         let refresh = pair.refresh_token.unwrap_or_else(|| cookies[0].value.clone());
         Holder { user, access: pair.access_token, refresh }
     }

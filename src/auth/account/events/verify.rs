@@ -43,7 +43,7 @@ type Answered = (TokenPair, Vec<crate::http::Cookie>);
 #[instrument(name = "account.verify_email", skip_all)]
 pub async fn verify_email(scope: &Scope, given: Confirmation) -> Result<Answered> {
     match prove(scope, given, true).await? {
-        Some(Entered::Session(started)) => pair(scope, &started).await,
+        Some(Entered::Session(started)) => pair(scope, &started, None).await,
         Some(Entered::Pending(pending)) => Ok((pending_token(scope, &pending, None).await?, Vec::new())),
         None => Err(INVALID_VERIFY_TOKEN.because("changedMeanwhile")),
     }

@@ -18,6 +18,7 @@ use crate::identity::gate::REVOKED;
 use crate::identity::{Live, Next, PendingLogin, Scope, User, Who};
 use crate::sessions::answers::TokenPair;
 use crate::sessions::steps::{end_all, replace};
+use crate::sessions::token_claims;
 use crate::users::{Arrived, arrival};
 use crate::{guesses, proofs};
 
@@ -31,7 +32,8 @@ pub struct Change {
 /// proof, tells them by mail, and answers new tokens; the old ones stop at once.
 ///
 /// Refuses with `validator.error` for a weak one, `authPasswordBased.updatePassword.invalidPassword`,
-/// `auth.requireUser.stepUpRequired`, `.incorrectLoginType`, and `.incorrectSessionType` while a factor is due.
+/// `auth.requireUser.stepUpRequired`, `.incorrectLoginType`, and `.incorrectSessionType` while a factor is due; with
+/// `actions.denied` and `actions.unanswered`.
 #[instrument(name = "password.update_password", skip_all)]
 pub async fn update_password(scope: &Scope, change: Change) -> Result<(TokenPair, Vec<Cookie>)> {
     match &scope.who {
@@ -53,6 +55,7 @@ async fn set_own(scope: &Scope, change: Change) -> Result<(TokenPair, Vec<Cookie
     }
     let hash = scope.house.hasher.hash(Some(seen.home.id), change.password.as_password()).await?;
     let live: Live = (**scope.live()?).clone();
+    let added = token_claims::added(scope, (live.user, Some(live.session)), "login").await?;
     let entry = Entry::new(scope, seen, None)?;
     let write = scope.write(move |tx| {
         if entry.hold(tx)?.is_none() {
@@ -68,7 +71,7 @@ async fn set_own(scope: &Scope, change: Change) -> Result<(TokenPair, Vec<Cookie
     });
     let arrived = write.await?;
     let known = guesses::KnownDevice::presented(scope, None);
-    arrival::answer(scope, arrived, known).await
+    arrival::answer(scope, arrived, known, Some(added)).await
 }
 
 /// At login, after every factor: the pending login becomes a session.
@@ -90,6 +93,7 @@ async fn set_forced(
         return Err(same());
     }
     let hash = hasher.hash(home, password).await?;
+    let added = token_claims::added(scope, (user, None), "login").await?;
     let device = pending.device.clone().and_then(|device| serde_json::from_value(device.0).ok());
     let email = seen.login.as_ref().map_or("", |login| login.email.as_str());
     let counters = steps::counters(&scope.house, (tenant, email), Some(&seen), None)?;
@@ -108,7 +112,7 @@ async fn set_forced(
         entry.enter(tx, held)
     });
     let arrived = write.await?;
-    arrival::answer(scope, arrived, None).await
+    arrival::answer(scope, arrived, None, Some(added)).await
 }
 
 /// The home's rules hold, wherever the person stands.

@@ -43,7 +43,7 @@ pub async fn verify_otp(scope: &Scope, input: VerifyOtp) -> Result<(TokenPair, V
     let entry = Entry { device, counters: attempt.counters.clone(), ..Entry::new(scope, seen, known)? };
     let arrived = scope.write(move |tx| finish(tx, &entry, &pending, &typed)).await?;
     let arrived = arrived.map_err(|reason| WRONG_CODE.because(reason))?;
-    arrival::answer(scope, arrived, known).await
+    arrival::answer(scope, arrived, known, None).await
 }
 
 fn due(scope: &Scope) -> Result<PendingLogin> {

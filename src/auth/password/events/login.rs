@@ -53,7 +53,7 @@ pub async fn login(scope: &Scope, login: Login) -> Result<(TokenPair, Vec<Cookie
     let fresh =
         if verdict.rehash { Some(scope.house.hasher.hash(Some(id), &login.password).await?) } else { None };
     let arrived = enter(scope, entry, fresh).await?;
-    arrival::answer(scope, arrived, known).await
+    arrival::answer(scope, arrived, known, None).await
 }
 
 /// One hash, whoever it is, through the same queue; then the answer waits as long as the slowest scheme takes.

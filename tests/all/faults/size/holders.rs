@@ -22,7 +22,7 @@ pub async fn holder(app: &App, town: &Town, at: usize) -> (Door, Holder) {
     let client = house.app(&door.client).await.unwrap().unwrap();
     let scope = Scope::of_house(house, None).within(tenant, Some(client));
     let started = Started { session, seed: Zeroizing::new(SEED.to_vec()) };
-    let (pair, _) = pair(&scope, &started).await.unwrap();
+    let (pair, _) = pair(&scope, &started, None).await.unwrap();
     let holder =
         Holder { user: town.user(person), access: pair.access_token, refresh: pair.refresh_token.unwrap() };
     (door, holder)
