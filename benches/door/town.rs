@@ -182,7 +182,7 @@ async fn session(scope: &Scope, app: &Arc<App>, user: UserId) -> (String, String
     };
     let (house, app) = (scope.house.clone(), app.clone());
     let started = scope.write(move |tx| start(tx, &house, &app, begin.clone())).await.unwrap();
-    let (pair, _) = pair(scope, &started).await.unwrap();
+    let (pair, _) = pair(scope, &started, None).await.unwrap();
     (pair.access_token, pair.refresh_token.unwrap())
 }
 
