@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::answers::{ActionHandlers, Begun, HandlerShown, Tried};
-use super::events::{self, MAY_NOT_RUN_AS, Supposed, UNKNOWN_ACTION, UNKNOWN_ROLE};
+use super::events::{self, MAY_NOT_ADD_CLAIMS, MAY_NOT_RUN_AS, Supposed, UNKNOWN_ACTION, UNKNOWN_ROLE};
 use super::handlers::Kind;
 use super::service;
 use crate::base::error::INVALID;
@@ -25,13 +25,13 @@ pub fn routes() -> Vec<Route> {
         ),
         Route::new(Method::Post, "/actions/{action}/try", MANAGES, dry_run)
             .named("actions.dry_run", "What an action would do about something. Nothing of it is kept.")
-            .refuses(&[&UNKNOWN_ACTION, &MAY_NOT_RUN_AS, &UNKNOWN_ROLE]),
+            .refuses(&[&UNKNOWN_ACTION, &MAY_NOT_RUN_AS, &MAY_NOT_ADD_CLAIMS, &UNKNOWN_ROLE]),
         Route::new(Method::Post, "/actions/{action}/run", MANAGES, run_now)
             .named(
                 "actions.run_now",
                 "Run an action now, about somebody perhaps. Its conditions are asked as always.",
             )
-            .refuses(&[&UNKNOWN_ACTION, &MAY_NOT_RUN_AS, &UNKNOWN_ROLE]),
+            .refuses(&[&UNKNOWN_ACTION, &MAY_NOT_RUN_AS, &MAY_NOT_ADD_CLAIMS, &UNKNOWN_ROLE]),
     ];
     all.extend(service::routes());
     all.extend(service::runs::routes());

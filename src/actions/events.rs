@@ -192,7 +192,7 @@ fn may_run_as(tx: &mut Tx, by: &Live, actions: &[&Action]) -> Result<Rights> {
 
 /// What it would do about something that did not happen: all of it is done and nothing is kept.
 ///
-/// Refuses with `actions.unknown`, `actions.mayNotRunAs`, `actions.mayNotAddClaims`, `actions.denied` and `actions.unanswered`.
+/// Refuses with `actions.unknown`, `actions.mayNotRunAs` and `actions.mayNotAddClaims`.
 #[instrument(name = "actions.dry_run", skip_all)]
 pub async fn dry_run(scope: &Scope, id: ActionId, about: Supposed) -> Result<Tried> {
     let (by, tenant, house) = (scope.live()?.clone(), scope.tenant()?.clone(), scope.house.clone());
@@ -263,11 +263,10 @@ async fn supposed(scope: &Scope, id: ActionId, about: &Supposed) -> Result<Trial
 
 /// Runs it now, about somebody perhaps. Its conditions are asked as always.
 ///
-/// Refuses with `actions.unknown`, `actions.mayNotRunAs`, `actions.mayNotAddClaims`, `actions.denied` and `actions.unanswered`.
+/// Refuses with `actions.unknown`, `actions.mayNotRunAs` and `actions.mayNotAddClaims`.
 #[instrument(name = "actions.run_now", skip_all)]
 pub async fn run_now(scope: &Scope, id: ActionId, user: Option<UserId>) -> Result<Begun> {
     let by = scope.live()?.clone();
-    scope.ask(Question::of("doorward.action.pre.delete", ("action", id), json!({}))).await?;
     let write = scope.write(move |tx| {
         let action = found(tx, by.tenant, id)?;
         let held = may_run_as(tx, &by, &[&action])?;
