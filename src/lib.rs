@@ -24,6 +24,7 @@ pub mod authentication;
 pub mod base;
 pub mod cli;
 pub mod components;
+pub mod cronjobs;
 pub mod db;
 pub mod development;
 pub mod guesses;

@@ -4,8 +4,8 @@ use crate::components::config::Config;
 use crate::identity::{Handler, Route};
 use crate::triggers::outbox::Listener;
 use crate::{
-    actions, audit, auth, authentication, development, jobs, management, openapi, permissions, sessions,
-    tenancy, tokens, triggers, users, webhooks,
+    actions, audit, auth, authentication, cronjobs, development, jobs, management, openapi, permissions,
+    sessions, tenancy, tokens, triggers, users, webhooks,
 };
 
 /// Every room's routes: the one list that router, gate and API document are made from.
@@ -28,6 +28,7 @@ pub fn routes() -> Vec<Route> {
         triggers::controller::routes(),
         actions::controller::routes(),
         webhooks::controller::routes(),
+        cronjobs::controller::routes(),
     ])
 }
 
@@ -57,6 +58,7 @@ pub fn handlers() -> Vec<Handler> {
         auth::account::jobs::handlers(),
         actions::handlers(),
         webhooks::handlers(),
+        cronjobs::handlers(),
     ]
     .concat()
 }

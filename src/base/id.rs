@@ -125,5 +125,5 @@ kinds! {
     Permission => PermissionId, Proof => ProofId, ProofRequest => ProofRequestId, PendingLogin => PendingLoginId, SignUp => SignUpId,
     Invitation => InvitationId, SigningKey => SigningKeyId, DomainEvent => DomainEventId,
     Delivery => DeliveryId, Job => JobId, Audit => AuditId, Device => DeviceId, Request => RequestId,
-    Record => RecordId, Action => ActionId, ActionRun => ActionRunId, Webhook => WebhookId,
+    Record => RecordId, Action => ActionId, ActionRun => ActionRunId, Webhook => WebhookId, CronJob => CronJobId,
 }

@@ -254,7 +254,8 @@ pub const TEXTS: &[(&str, &str, &str)] = texts![
     "00000000000008_actions",
     "00000000000009_webhooks",
     "00000000000010_deliveries",
-    "00000000000011_bounds"
+    "00000000000011_bounds",
+    "00000000000012_cronjobs"
 ];
 
 fn belong_to(conn: &mut DbConn, environment: &str, now: Timestamp) -> Result<()> {

@@ -348,6 +348,11 @@ table! { cron_jobs (id) {
     disabled_at -> Nullable<Instant>,
     created_at -> Instant,
     updated_at -> Instant,
+    description -> Text,
+    trigger_name -> Text,
+    data -> Jsonb,
+    missed -> Text,
+    bounds -> Jsonb,
 } }
 
 table! { actions (id) {

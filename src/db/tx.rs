@@ -206,12 +206,20 @@ impl<'c> Tx<'c> {
 
     /// The same transaction, on behalf of another tenant: what is written then stands in that tenant's records.
     pub fn within<T>(&mut self, tenant: TenantId, run: impl FnOnce(&mut Tx) -> Result<T>) -> Result<T> {
-        let cause = Cause { tenant: Some(tenant), ..self.cause.clone() };
-        let mut there = Tx::new(&mut *self.conn, &cause, self.now);
-        let value = run(&mut there)?;
-        let effects = std::mem::take(&mut there.effects);
+        self.as_from(Cause { tenant: Some(tenant), ..self.cause.clone() }, run)
+    }
+
+    fn as_from<T>(&mut self, cause: Cause, run: impl FnOnce(&mut Tx) -> Result<T>) -> Result<T> {
+        let mut tx = Tx::new(&mut *self.conn, &cause, self.now);
+        let value = run(&mut tx)?;
+        let effects = std::mem::take(&mut tx.effects);
         self.effects.take_in(effects);
         Ok(value)
+    }
+
+    /// The same transaction, because of this: what is written then follows from it.
+    pub fn because_of<T>(&mut self, cause: uuid::Uuid, run: impl FnOnce(&mut Tx) -> Result<T>) -> Result<T> {
+        self.as_from(Cause { causation: Some(cause), ..self.cause.clone() }, run)
     }
 
     pub fn tenant(&self) -> Option<TenantId> {

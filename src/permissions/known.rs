@@ -9,6 +9,7 @@ pub const INVITATION_MANAGE: &str = "auth:invitation:manage";
 pub const AUDIT_READ: &str = "tenant:audit:read";
 pub const ACTION_MANAGE: &str = "tenant:action:manage";
 pub const WEBHOOK_MANAGE: &str = "tenant:webhook:manage";
+pub const CRONJOB_MANAGE: &str = "tenant:cronjob:manage";
 
 /// What the mandatory role `admin` of every tenant holds.
 pub const OF_ADMIN: &[&str] = &[
@@ -21,6 +22,7 @@ pub const OF_ADMIN: &[&str] = &[
     AUDIT_READ,
     ACTION_MANAGE,
     WEBHOOK_MANAGE,
+    CRONJOB_MANAGE,
 ];
 
 pub use crate::base::identifier::ADMIN;

@@ -33,6 +33,9 @@ pub const BEFORE: &[Trigger] = triggers! {
     "doorward.action.pre.create" of "action": "Somebody is about to make an action." { "name": "What it is to be called.", "handler": "What it does." }
     "doorward.action.pre.delete" of "action": "Somebody is about to take an action away." {}
     "doorward.action.pre.patch" of "action": "Somebody is about to change an action." { "members": "Which members." }
+    "doorward.cronjob.pre.create" of "cronjob": "Somebody is about to make a cron job." { "name": "What it is to be called.", "trigger": "What it throws." }
+    "doorward.cronjob.pre.delete" of "cronjob": "Somebody is about to take a cron job away." {}
+    "doorward.cronjob.pre.patch" of "cronjob": "Somebody is about to change a cron job." { "members": "Which members." }
     "doorward.invitation.pre.accept" of "invitation": "An invitation is about to be accepted." { "email": "Whose it is.", "emailDomain": "What stands behind the @.", "user": "Who accepts it by a login; null for somebody new." }
     "doorward.invitation.pre.create" of "invitation": "Somebody is about to be invited." { "email": "Who.", "emailDomain": "What stands behind the @.", "roles": "To which roles, by their identifiers." }
     "doorward.invitation.pre.delete" of "invitation": "An invitation is about to be taken back." {}
@@ -55,6 +58,9 @@ pub const ALL: &[Trigger] = triggers! {
     "doorward.action.post.delete" of "action": "An action was taken away." { "name": "What it was called." }
     "doorward.action.post.fail" of "action": "An action came to nothing, after its last attempt." { "run": "Its run's id.", "key": "Why, as a key." }
     "doorward.action.post.patch" of "action": "An action was changed." { "name": "What it is called." }
+    "doorward.cronjob.post.create" of "cronjob": "A cron job was made." { "name": "What it is called." }
+    "doorward.cronjob.post.delete" of "cronjob": "A cron job was taken away." { "name": "What it was called." }
+    "doorward.cronjob.post.patch" of "cronjob": "A cron job was changed." { "name": "What it is called." }
     "doorward.invitation.post.accept" of "invitation": "Somebody accepted an invitation." { "user": "Who it is now." }
     "doorward.invitation.post.create" of "invitation": "Somebody was invited." {}
     "doorward.invitation.post.delete" of "invitation": "An invitation was taken back." {}

@@ -11,6 +11,7 @@ mod actions;
 mod api;
 mod cli;
 mod client;
+mod cronjobs;
 mod data;
 mod devices;
 mod doors;

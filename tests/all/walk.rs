@@ -170,6 +170,16 @@ fn a_receiver_is_told_and_checks_the_signature_as_the_guide_says() {
 }
 
 #[test]
+fn a_cron_job_is_made_tried_and_heard_as_the_guide_says() {
+    let server = Running::start();
+
+    let said = server.walk("docs/cronjobs.md", 8080);
+
+    assert_eq!(said.matches("T09:00:00+0").count(), 20, "{said}");
+    assert!(said.trim_end().ends_with("thrown and heard"), "{said}");
+}
+
+#[test]
 fn lists_are_asked_for_as_the_guide_says() {
     let server = Running::start();
 

@@ -81,6 +81,16 @@ async fn of_rules(ada: &Desk<'_>) -> Vec<Attempt> {
     ]
 }
 
+async fn of_cron_jobs(ada: &Desk<'_>) -> Vec<Attempt> {
+    let job = |name: &str| json!({ "name": name, "expression": "0 0 * * *", "trigger": "x.never" });
+    let one = format!("/cronjobs/{}", id_of(ada, "/cronjobs", job("one")).await);
+    vec![
+        ("doorward.cronjob.pre.create", Method::POST, "/cronjobs".into(), job("two")),
+        ("doorward.cronjob.pre.patch", Method::PATCH, one.clone(), json!({ "description": "x" })),
+        ("doorward.cronjob.pre.delete", Method::DELETE, one, Value::Null),
+    ]
+}
+
 async fn of_people(ada: &Desk<'_>) -> Vec<Attempt> {
     let invited = |email: &str| json!({ "email": email, "roles": [] });
     let first = ada.send("/auth/invitation", invited("one@a.example")).await;
@@ -133,8 +143,8 @@ async fn hook_4_every_change_of_what_a_tenant_has_is_asked_about(ground: Ground)
     let house = start(ground).await;
     let door = house.app.native("a").await;
     let ada = Desk::admin(&house.app, &door, "ada@a.example").await;
-    let attempts =
-        [of_roles(&ada, "auth:user:list").await, of_rules(&ada).await, of_people(&ada).await].concat();
+    let rules = [of_rules(&ada).await, of_cron_jobs(&ada).await].concat();
+    let attempts = [of_roles(&ada, "auth:user:list").await, rules, of_people(&ada).await].concat();
 
     let mut points: BTreeSet<&str> = ELSEWHERE.into();
     for attempt in attempts {

@@ -28,6 +28,7 @@ const FLOORS: &[&[&str]] = &[
     &["triggers"],
     &["webhooks"],
     &["actions"],
+    &["cronjobs"],
     &["auth"],
     &["authentication"],
     &["openapi"],

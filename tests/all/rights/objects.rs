@@ -33,6 +33,7 @@ struct Things {
     invitation: String,
     action: String,
     webhook: String,
+    cronjob: String,
     /// Of that action.
     run: Value,
 }
@@ -48,6 +49,8 @@ impl Things {
         let run = desk.runs(&action).await.remove(0);
         let webhook = json!({ "url": "https://hooks.example.com/", "listens": ["x.heard"] });
         let webhook = desk.send("/webhooks", webhook).await;
+        let cronjob = json!({ "name": name, "expression": "0 0 1 1 *", "trigger": "x.heard" });
+        let cronjob = desk.send("/cronjobs", cronjob).await;
         desk.app.session(desk.door, desk.user).await;
         let newest = sessions::table.filter(sessions::user_id.eq(desk.user)).order(sessions::id.desc());
         let newest: SessionId = newest.select(sessions::id).first(&mut desk.app.ground.connect()).unwrap();
@@ -59,6 +62,7 @@ impl Things {
             invitation: invited.json["invitation"]["id"].as_str().unwrap().to_owned(),
             action,
             webhook: webhook.says("id").to_owned(),
+            cronjob: cronjob.says("id").to_owned(),
             run,
         }
     }
@@ -72,6 +76,8 @@ impl Things {
             "id" if of_service == "webhooks" => Some(self.webhook.clone()),
             "event" if of_service == "deliveries" => Some(RecordId::new().to_string()),
             "webhook" => Some(self.webhook.clone()),
+            "id" if of_service == "cronjobs" => Some(self.cronjob.clone()),
+            "cronjob" => Some(self.cronjob.clone()),
             "id" if of_service == "actions" => Some(self.action.clone()),
             "id" if of_service == "action-runs" => self.run["id"].as_str().map(str::to_owned),
             "event" | "chain" if of_service == "action-runs" => self.run[place].as_str().map(str::to_owned),
@@ -119,6 +125,7 @@ async fn ten_3_an_id_of_another_tenant_is_as_good_as_none_wherever_one_is_taken(
                 ours.delete(&things.role).await;
                 ours.ask(Verb::DELETE, &format!("/actions/{}", things.action), None).await;
                 ours.ask(Verb::DELETE, &format!("/webhooks/{}", things.webhook), None).await;
+                ours.ask(Verb::DELETE, &format!("/cronjobs/{}", things.cronjob), None).await;
             }
             found.insert(format!("{} {} {place}", route.method.word(), route.path), cells);
         }

@@ -216,6 +216,7 @@ impl<'t> Visitor<'t> {
         self.auditors(home).await;
         self.reactions(home).await;
         self.webhooks(home).await;
+        self.cronjobs(home).await;
         self.services(home).await;
         self.invite(home).await;
     }
@@ -243,6 +244,7 @@ impl<'t> Visitor<'t> {
             "action-runs",
             "webhooks",
             "deliveries",
+            "cronjobs",
         ] {
             let first = app.get_as(door, by, &format!("/api/v1/{service}?$limit=1")).await;
             let (id, next) = (first.json["data"][0]["id"].as_str().unwrap(), first.says("next"));
@@ -336,6 +338,28 @@ impl<'t> Visitor<'t> {
             app.post_as(door, by, &format!("/api/v1/deliveries/{id}/resend"), json!({})).await;
         }
         let gone = app.request(door, Method::DELETE, &format!("{at}/{}", made[2])).bearer_auth(by);
+        assert_eq!(Reply::of(gone).await.status, 200);
+    }
+
+    /// Three cron jobs, of which one is taken away.
+    async fn cronjobs(&self, home: &Home) {
+        let (app, door, by) = (&self.app, &home.door, &home.admin.access);
+        let at = "/api/v1/cronjobs";
+        let mut one = String::new();
+        for number in 0..3 {
+            let job = json!({ "name": format!("{number} {}", home.tag), "expression": "* * * * *", "trigger": "x.ticked" });
+            let reply = app.post_as(door, by, at, job).await;
+            assert_eq!(reply.status, 201, "{}", reply.text);
+            one = format!("{at}/{}", reply.says("id"));
+        }
+        let change = app.request(door, Method::PATCH, &one).bearer_auth(by);
+        assert_eq!(
+            Reply::of(change.json(&json!({ "name": format!("last {}", home.tag) }))).await.status,
+            200
+        );
+        assert_eq!(app.get_as(door, by, &format!("{one}/upcoming")).await.status, 200);
+        assert_eq!(app.post_as(door, by, &format!("{one}/run"), json!({})).await.status, 200);
+        let gone = app.request(door, Method::DELETE, &one).bearer_auth(by);
         assert_eq!(Reply::of(gone).await.status, 200);
     }
 

@@ -83,6 +83,22 @@ impl Tour<'_> {
         assert_eq!(self.ask(removed).await.status, 200);
     }
 
+    /// One is made, changed, thrown, looked at and taken away.
+    pub(super) async fn cronjobs(&mut self, admin: &Holder) {
+        let (at, by, native) = ("/api/v1/cronjobs", admin.access.clone(), self.native.clone());
+        let job = json!({ "name": "Nova", "expression": "0 0 1 1 *", "trigger": "x.nova" });
+        let made = self.done(&by, at, job).await;
+        let one = format!("{at}/{}", made.says("id"));
+        let changed = self.request(&native, Method::PATCH, &one).bearer_auth(&by);
+        assert_eq!(self.ask(changed.json(&json!({ "description": "Nova" }))).await.status, 200);
+        self.done(&by, &format!("{one}/run"), json!({})).await;
+        for path in [at, &one, &format!("{one}/upcoming")] {
+            assert_eq!(self.get_as(&by, path).await.status, 200, "{path}");
+        }
+        let removed = self.request(&native, Method::DELETE, &one).bearer_auth(&by);
+        assert_eq!(self.ask(removed).await.status, 200);
+    }
+
     pub(super) async fn people(&mut self, admin: &Holder) {
         let person = self.app.person(&self.native, &self.address("zoe")).await;
         let mine = self.app.session(&self.native, person).await;

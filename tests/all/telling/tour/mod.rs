@@ -53,6 +53,7 @@ impl<'a> Tour<'a> {
         self.people(&admin).await;
         self.actions(&admin).await;
         self.webhooks(&admin).await;
+        self.cronjobs(&admin).await;
         self.sessions().await;
         self.rubbish(&admin).await;
     }

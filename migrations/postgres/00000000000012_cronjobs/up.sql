@@ -1,0 +1,8 @@
+-- Cron jobs of tenants stand beside those of the house: what each throws, what counts for times that were missed, and what
+-- whoever wrote it held then.
+ALTER TABLE cron_jobs ADD COLUMN description text NOT NULL DEFAULT '';
+ALTER TABLE cron_jobs ADD COLUMN trigger_name text NOT NULL DEFAULT '';
+ALTER TABLE cron_jobs ADD COLUMN data jsonb NOT NULL DEFAULT '{}';
+ALTER TABLE cron_jobs ADD COLUMN missed text NOT NULL DEFAULT 'once';
+ALTER TABLE cron_jobs ADD COLUMN bounds jsonb NOT NULL DEFAULT '[]';
+CREATE INDEX cron_jobs_list ON cron_jobs (tenant_id, created_at, id);

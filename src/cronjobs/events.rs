@@ -1,0 +1,181 @@
+//! What happens to cron jobs: they are made, changed, taken away, and thrown.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+use tracing::instrument;
+
+use super::answers::{Thrown, Upcoming};
+use super::calendar::{Calendar, Times};
+use super::changes::{CronJobChange, NewCronJob};
+use super::entity::CronJob;
+use crate::actions::entity::{Run, RunState};
+use crate::base::{ActionId, ActionRunId, CronJobId, DomainEventId, Error, Result, TenantId};
+use crate::db::Json;
+use crate::db::tx::{Audit, Happened, Tx};
+use crate::identity::asking::Question;
+use crate::identity::{Live, Scope};
+use crate::permissions::known::CRONJOB_MANAGE;
+use crate::permissions::steps::{RIGHTS, held};
+
+crate::refusals! {
+    UNKNOWN_CRON_JOB = 404 "cronjobs.unknown" "This tenant has no such cron job.";
+    DUPLICATE_NAME = 409 "cronjobs.duplicateName" "This tenant has a cron job of this name.";
+    TOO_MANY_CRON_JOBS = 409 "cronjobs.tooMany" "A tenant has at most 100 cron jobs. Remove one that nobody needs.";
+}
+
+const MOST: i64 = 100;
+/// Of the next times.
+const SHOWN: usize = 20;
+
+/// A trigger that the clock throws.
+///
+/// Refuses with `cronjobs.duplicateName`, `cronjobs.tooMany`, `actions.denied` and `actions.unanswered`.
+#[instrument(name = "cronjobs.create", skip_all)]
+pub async fn create(scope: &Scope, new: NewCronJob) -> Result<CronJobId> {
+    let by = scope.live()?.clone();
+    let job = new.of(by.tenant, scope.now())?;
+    let data = json!({ "name": job.name, "trigger": job.trigger_name });
+    scope.ask(Question::of_new("doorward.cronjob.pre.create", "cronjob", data)).await?;
+    let write = scope.write(move |tx| {
+        let bounds = Json(writers(tx, &by)?);
+        let job = CronJob { bounds, created_at: tx.now, updated_at: tx.now, ..job.clone() };
+        if CronJob::count(tx.conn, by.tenant)? >= MOST {
+            return Err(TOO_MANY_CRON_JOBS.error());
+        }
+        if !job.insert(tx.conn)? {
+            return Err(DUPLICATE_NAME.error());
+        }
+        tx.made(job.id);
+        told(tx, &job, ("cronjobs.create", "doorward.cronjob.post.create"))?;
+        Ok(job.id)
+    });
+    write.await
+}
+
+/// Changes what is given and leaves what is absent. From then on it does no more than whoever changed it.
+///
+/// Refuses with `cronjobs.unknown`, and like [`create`].
+#[instrument(name = "cronjobs.change", skip_all)]
+pub async fn change(scope: &Scope, id: CronJobId, change: CronJobChange) -> Result<()> {
+    let by = scope.live()?.clone();
+    let data = json!({ "members": change.members() });
+    scope.ask(Question::of("doorward.cronjob.pre.patch", ("cronjob", id), data)).await?;
+    let write = scope.write(move |tx| {
+        let bounds = Json(writers(tx, &by)?);
+        let job = change.clone().of(found(tx, by.tenant, id)?, tx.now)?;
+        if CronJob::is_named(tx.conn, by.tenant, &job.name, id)? {
+            return Err(DUPLICATE_NAME.error());
+        }
+        let job = CronJob { bounds, ..job };
+        job.update(tx.conn)?;
+        told(tx, &job, ("cronjobs.change", "doorward.cronjob.post.patch"))
+    });
+    write.await
+}
+
+/// Takes it away.
+///
+/// Refuses with `cronjobs.unknown`, `actions.denied` and `actions.unanswered`.
+#[instrument(name = "cronjobs.remove", skip_all)]
+pub async fn remove(scope: &Scope, id: CronJobId) -> Result<()> {
+    let by = scope.live()?.clone();
+    scope.ask(Question::of("doorward.cronjob.pre.delete", ("cronjob", id), json!({}))).await?;
+    let write = scope.write(move |tx| {
+        writers(tx, &by)?;
+        let job = found(tx, by.tenant, id)?;
+        job.delete(tx.conn)?;
+        told(tx, &job, ("cronjobs.remove", "doorward.cronjob.post.delete"))
+    });
+    write.await
+}
+
+/// When it is due next.
+///
+/// Refuses with `cronjobs.unknown`.
+#[instrument(name = "cronjobs.upcoming", skip_all)]
+pub async fn upcoming(scope: &Scope, id: CronJobId) -> Result<Upcoming> {
+    let (tenant, now) = (scope.tenant_id()?, scope.now());
+    let job = scope.read(move |conn| Ok(CronJob::find(conn, tenant, id)?)).await?;
+    let job = job.ok_or_else(|| UNKNOWN_CRON_JOB.error())?;
+    let calendar = Calendar::read(&job.expression, &job.timezone);
+    Ok(Upcoming { times: calendar.map(|calendar| calendar.upcoming(now, SHOWN)).unwrap_or_default() })
+}
+
+/// Throws it now, whether or not it is switched on. Its times stay as they are.
+///
+/// Refuses with `cronjobs.unknown`.
+#[instrument(name = "cronjobs.run_now", skip_all)]
+pub async fn run_now(scope: &Scope, id: CronJobId) -> Result<Thrown> {
+    let by = scope.live()?.clone();
+    let write = scope.write(move |tx| {
+        let held = writers(tx, &by)?;
+        let job = found(tx, by.tenant, id)?;
+        let run = throw(tx, &job, &Times { count: 1, last: tx.now }, &held & &job.bounds.0)?;
+        tx.audit(Audit::success("cronjobs.run_now").of("cronjob", id).with(json!({ "run": run })))?;
+        Ok(Thrown { run })
+    });
+    write.await
+}
+
+/// A run stands for it among those of actions. What hears it follows from that run, and so does no more than whoever wrote the
+/// cron job could (PRIV-1), and not for ever.
+pub fn throw(tx: &mut Tx, job: &CronJob, due: &Times, bounds: BTreeSet<String>) -> Result<ActionRunId> {
+    let Some(tenant) = job.tenant_id else { return Err(Error::internal("a cron job of no tenant")) };
+    let (id, event) = (ActionRunId::new(), DomainEventId::new());
+    let actor = tx.cause.actor;
+    let run = Run {
+        id,
+        tenant_id: tenant,
+        action_id: ActionId::of(job.id.0),
+        action_name: job.name.clone(),
+        event_id: event,
+        trigger_name: job.trigger_name.clone(),
+        chain_id: event,
+        depth: 0,
+        bounds: Json(bounds),
+        envelope: Json(json!({
+            "event": job.trigger_name, "id": event, "time": tx.now, "actor": { "kind": actor.kind, "id": actor.id },
+            "subject": { "kind": "cronjob", "id": job.id }, "data": job.data.0,
+        })),
+        state: RunState::Done,
+        attempts: 1,
+        detail: Json(
+            json!({ "thrown": job.trigger_name, "due": due.last, "missed": due.count.saturating_sub(1) }),
+        ),
+        last_error: None,
+        duration_ms: None,
+        created_at: tx.now,
+        updated_at: tx.now,
+        ended_at: Some(tx.now),
+    };
+    run.insert(tx.conn)?;
+    let mut data = job.data.0.as_object().cloned().unwrap_or_else(Map::new);
+    data.insert("cronjob".into(), json!(job.id));
+    data.insert("due".into(), json!(due.last));
+    data.insert("missed".into(), json!(due.count.saturating_sub(1)));
+    let happened = Happened::new(job.trigger_name.clone(), "tenant", tenant).with(Value::Object(data));
+    tx.because_of(id.0, |tx| tx.throw(happened))?;
+    Ok(id)
+}
+
+/// Behind whoever else changes one of the tenant's: a change writes the whole row.
+fn found(tx: &mut Tx, tenant: TenantId, id: CronJobId) -> Result<CronJob> {
+    CronJob::find(tx.conn, tenant, id)?.ok_or_else(|| UNKNOWN_CRON_JOB.error())
+}
+
+/// What they hold, asked again behind whoever changes rights.
+fn writers(tx: &mut Tx, by: &Live) -> Result<BTreeSet<String>> {
+    tx.lock(RIGHTS, by.tenant)?;
+    let held = held(tx, by.tenant, by.user)?;
+    if held.contains(CRONJOB_MANAGE) { Ok(held) } else { Err(Error::Stale) }
+}
+
+fn told(tx: &mut Tx, job: &CronJob, (event, trigger): (&'static str, &'static str)) -> Result<()> {
+    let kept = json!({
+        "name": job.name, "expression": job.expression, "timezone": job.timezone, "trigger": job.trigger_name,
+        "missed": job.missed, "isEnabled": job.disabled_at.is_none(),
+    });
+    tx.audit(Audit::success(event).of("cronjob", job.id).with(kept))?;
+    tx.throw(Happened::new(trigger, "cronjob", job.id).with(json!({ "name": job.name })))
+}
