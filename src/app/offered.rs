@@ -29,6 +29,7 @@ pub fn routes() -> Vec<Route> {
         actions::controller::routes(),
         webhooks::controller::routes(),
         cronjobs::controller::routes(),
+        jobs::service::routes(),
     ])
 }
 

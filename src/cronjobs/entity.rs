@@ -77,16 +77,19 @@ impl CronJob {
         diesel::delete(this).execute(conn)
     }
 
-    /// Of all tenants, those that are due, the longest due first; and those that were thrown by a clock that was ahead, whose
-    /// next time may be years away.
+    /// Of all tenants, those that are due, the longest due first.
     pub fn due(conn: &mut DbConn, now: Timestamp, at_most: i64) -> QueryResult<Vec<Self>> {
         use cron_jobs as c;
         let due = c::table.filter(c::tenant_id.is_not_null().and(c::disabled_at.is_null()));
-        due.filter(c::next_at.le(now).or(c::last_at.gt(now + AHEAD).assume_not_null()))
-            .order(c::next_at)
-            .limit(at_most)
-            .select(columns::<Self>())
-            .load(conn)
+        due.filter(c::next_at.le(now)).order(c::next_at).limit(at_most).select(columns::<Self>()).load(conn)
+    }
+
+    /// Those that were thrown by a clock that was ahead: their next time may be years away.
+    pub fn ahead(conn: &mut DbConn, now: Timestamp, at_most: i64) -> QueryResult<Vec<Self>> {
+        use cron_jobs as c;
+        let ahead = c::table.filter(c::tenant_id.is_not_null().and(c::disabled_at.is_null()));
+        let ahead = ahead.filter(c::last_at.gt(now + AHEAD));
+        ahead.order(c::last_at).limit(at_most).select(columns::<Self>()).load(conn)
     }
 
     /// True for the one who may throw it: of all who saw the same time, one moves it on.

@@ -23,7 +23,11 @@ const LATE: Duration = Duration::from_secs(90);
 pub async fn tick(scope: Scope, _: Claimed) -> Outcome {
     for _ in 0..ROUNDS {
         let now = scope.now();
-        let due = scope.house.db.above(Above::Work).read(move |conn| Ok(CronJob::due(conn, now, BATCH)?));
+        let due = scope.house.db.above(Above::Work).read(move |conn| {
+            let mut due = CronJob::due(conn, now, BATCH)?;
+            due.extend(CronJob::ahead(conn, now, BATCH)?);
+            Ok(due)
+        });
         let due = due.await?;
         let is_full = i64::try_from(due.len()).is_ok_and(|count| count >= BATCH);
         for job in due {

@@ -49,6 +49,23 @@ pub async fn retry(scope: &Scope, id: JobId) -> Result<()> {
     if moved.await? == 0 { Err(NOT_RETRYABLE.error()) } else { Ok(()) }
 }
 
+/// The same, by somebody of the tenant whose job it is.
+///
+/// Refuses with `jobs.retry.notDead`: another's, running or done.
+#[instrument(name = "jobs.retry_of_tenant", skip_all)]
+pub async fn retry_of_tenant(scope: &Scope, id: JobId) -> Result<()> {
+    let tenant = scope.tenant_id()?;
+    let moved = scope.write(move |tx| {
+        let moved = look::requeue_of_tenant(tx.conn, tenant, id, tx.now)?;
+        if moved > 0 {
+            tx.audit(Audit::success("jobs.retry").of("job", id))?;
+            tx.effects.work = true;
+        }
+        Ok(moved)
+    });
+    if moved.await? == 0 { Err(NOT_RETRYABLE.error()) } else { Ok(()) }
+}
+
 /// Runs again all the dead that are wanted: of a name, between two ids, or all there are. Says how many.
 #[instrument(name = "jobs.replay", skip_all)]
 pub async fn replay(scope: &Scope, wanted: Wanted) -> Result<usize> {

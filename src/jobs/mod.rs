@@ -8,6 +8,7 @@ pub mod entity;
 pub mod events;
 pub mod mail;
 pub mod running;
+pub mod service;
 pub mod words;
 pub mod worker;
 

@@ -10,6 +10,7 @@ pub const AUDIT_READ: &str = "tenant:audit:read";
 pub const ACTION_MANAGE: &str = "tenant:action:manage";
 pub const WEBHOOK_MANAGE: &str = "tenant:webhook:manage";
 pub const CRONJOB_MANAGE: &str = "tenant:cronjob:manage";
+pub const JOB_MANAGE: &str = "tenant:job:manage";
 
 /// What the mandatory role `admin` of every tenant holds.
 pub const OF_ADMIN: &[&str] = &[
@@ -23,6 +24,7 @@ pub const OF_ADMIN: &[&str] = &[
     ACTION_MANAGE,
     WEBHOOK_MANAGE,
     CRONJOB_MANAGE,
+    JOB_MANAGE,
 ];
 
 pub use crate::base::identifier::ADMIN;

@@ -3,6 +3,7 @@
 mod cleaning;
 mod delivery;
 mod schedule;
+mod service;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};

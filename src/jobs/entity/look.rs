@@ -4,7 +4,7 @@ use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use super::{Job, JobState};
-use crate::base::{JobId, Timestamp};
+use crate::base::{JobId, TenantId, Timestamp};
 use crate::db::schema::{domain_events, job_pauses, jobs};
 use crate::db::{BothDsl, DbConn, columns};
 
@@ -43,6 +43,23 @@ pub fn page(conn: &mut DbConn, wanted: &Wanted, after: Option<JobId>, at_most: i
 pub fn requeue(conn: &mut DbConn, ids: &[JobId], now: Timestamp) -> QueryResult<usize> {
     diesel::update(jobs::table.filter(jobs::id.eq_any(ids)))
         .filter(jobs::state.eq_any([JobState::Dead, JobState::Queued]))
+        .set((
+            (jobs::state.eq(JobState::Queued), jobs::scheduled_at.eq(now), jobs::updated_at.eq(now)),
+            jobs::retry_count.eq(0),
+        ))
+        .execute(conn)
+}
+
+/// One of a tenant's. A job that waits for the first time is left alone: what is done at once is done as often as anybody asks.
+pub fn requeue_of_tenant(
+    conn: &mut DbConn,
+    tenant: TenantId,
+    id: JobId,
+    now: Timestamp,
+) -> QueryResult<usize> {
+    let failed = jobs::state.eq(JobState::Queued).and(jobs::retry_count.gt(0));
+    diesel::update(jobs::table.filter(jobs::id.eq(id).and(jobs::tenant_id.eq(tenant))))
+        .filter(jobs::state.eq(JobState::Dead).or(failed))
         .set((
             (jobs::state.eq(JobState::Queued), jobs::scheduled_at.eq(now), jobs::updated_at.eq(now)),
             jobs::retry_count.eq(0),

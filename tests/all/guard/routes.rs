@@ -64,6 +64,8 @@ async fn priv_7_members_that_no_route_knows_are_refused(ground: Ground) {
             let path = path.replace("{webhook}", &doorward::base::WebhookId::new().to_string());
             let path = path.replace("{delivery}", &doorward::base::DeliveryId::new().to_string());
             let path = path.replace("{action}", &doorward::base::ActionId::new().to_string());
+            let path = path.replace("{cronjob}", &doorward::base::CronJobId::new().to_string());
+            let path = path.replace("{job}", &doorward::base::JobId::new().to_string());
             assert!(!path.contains('{'), "{path}: what is its parameter?");
             let method: Method = route.method.word().parse().unwrap();
             let request = app.request(&door, method, &path).bearer_auth(&token);

@@ -76,6 +76,8 @@ impl Things {
             "id" if of_service == "webhooks" => Some(self.webhook.clone()),
             "event" if of_service == "deliveries" => Some(RecordId::new().to_string()),
             "webhook" => Some(self.webhook.clone()),
+            // A run is a job too.
+            "id" if of_service == "jobs" => self.run["id"].as_str().map(str::to_owned),
             "id" if of_service == "cronjobs" => Some(self.cronjob.clone()),
             "cronjob" => Some(self.cronjob.clone()),
             "id" if of_service == "actions" => Some(self.action.clone()),

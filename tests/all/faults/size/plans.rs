@@ -9,11 +9,10 @@ use doorward::db::DbConn;
 use serde_json::Value;
 
 /// Tables that do not grow with tenants or people: reading them is the quickest way to find anything in them.
-const SMALL: [&str; 9] = [
+const SMALL: [&str; 8] = [
     "installation",
     "permissions",
     "job_pauses",
-    "cron_jobs",
     "feature_flags",
     "migration_checksums",
     "__diesel_schema_migrations",

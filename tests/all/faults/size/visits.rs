@@ -245,6 +245,7 @@ impl<'t> Visitor<'t> {
             "webhooks",
             "deliveries",
             "cronjobs",
+            "jobs",
         ] {
             let first = app.get_as(door, by, &format!("/api/v1/{service}?$limit=1")).await;
             let (id, next) = (first.json["data"][0]["id"].as_str().unwrap(), first.says("next"));
@@ -286,6 +287,8 @@ impl<'t> Visitor<'t> {
         assert_eq!(tried.status, 200, "{}", tried.text);
         let run = app.post_as(door, by, &format!("{one}/run"), json!({ "user": home.person.user })).await;
         assert_eq!(run.status, 200, "{}", run.text);
+        let retried = format!("/api/v1/jobs/{}/retry", run.says("run"));
+        assert_eq!(app.post_as(door, by, &retried, json!({})).await.status, 409);
         let person = format!("/api/v1/users/{}", home.person.user);
         let renamed = app.request(door, Method::PATCH, &person).bearer_auth(by);
         assert_eq!(Reply::of(renamed.json(&json!({ "name": home.tag }))).await.status, 200);

@@ -54,9 +54,12 @@ impl Tour<'_> {
         assert_eq!(self.ask(changed.json(&json!({ "description": "Nova" }))).await.status, 200);
         self.done(&by, &format!("{one}/try"), json!({ "trigger": "doorward.user.post.patch" })).await;
         let begun = self.done(&by, &format!("{one}/run"), json!({})).await;
-        for path in ["/api/v1/action-runs", &format!("/api/v1/action-runs/{}", begun.says("run"))] {
+        let run = begun.says("run");
+        let job = format!("/api/v1/jobs/{run}");
+        for path in ["/api/v1/action-runs", &format!("/api/v1/action-runs/{run}"), "/api/v1/jobs", &job] {
             assert_eq!(self.get_as(&by, path).await.status, 200, "{path}");
         }
+        self.post_as(&by, &format!("{job}/retry"), json!({})).await;
         let removed = self.request(&native, Method::DELETE, &one).bearer_auth(&by);
         assert_eq!(self.ask(removed).await.status, 200);
     }
