@@ -336,7 +336,7 @@ impl Component for Api {
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let workers = if house.config.environment == Environment::Test { 1 } else { workers };
         let developing = development::exists(house.config.environment);
-        let routes = routes_of(&house.config, &self.also);
+        let routes = sockets::followed_by(&hub, routes_of(&house.config, &self.also));
         let routes: Vec<Arc<Route>> = routes.into_iter().map(Arc::new).collect();
         let app = move || {
             let (house, hub) = (house.clone(), hub.clone());

@@ -2,6 +2,7 @@
 
 use crate::components::config::Config;
 use crate::identity::{Handler, Route};
+use crate::services::sockets;
 use crate::triggers::outbox::Listener;
 use crate::{
     actions, audit, auth, authentication, cronjobs, development, jobs, management, openapi, permissions,
@@ -30,6 +31,7 @@ pub fn routes() -> Vec<Route> {
         webhooks::controller::routes(),
         cronjobs::controller::routes(),
         jobs::service::routes(),
+        sockets::routes(),
     ])
 }
 

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::Streaming;
+
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
@@ -16,6 +18,8 @@ pub enum Content {
     Json(Value),
     /// The media type and the bytes.
     Raw(&'static str, Vec<u8>),
+    /// The media type, and what follows.
+    Streaming(&'static str, Streaming),
     Empty,
 }
 

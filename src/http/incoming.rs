@@ -30,6 +30,8 @@ pub struct Incoming {
     pub content_type: Option<String>,
     pub if_match: Option<String>,
     pub if_none_match: Option<String>,
+    /// Of server-sent events: the last that was heard.
+    pub last_event_id: Option<String>,
     pub sec_fetch_site: Option<String>,
     /// A header that only a proxy writes was there.
     pub forwarded: bool,
@@ -55,6 +57,7 @@ pub struct Bound {
 const CLIENT: HeaderName = HeaderName::from_static("doorward-client");
 const TENANT_ORIGIN: HeaderName = HeaderName::from_static("x-tenant-origin");
 const OLD_TENANT_ORIGIN: HeaderName = HeaderName::from_static("x-lpc-tenant-origin");
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// As clients of Feathers 5 send it.
 pub const SERVICE_METHOD: HeaderName = HeaderName::from_static("x-service-method");
@@ -95,6 +98,7 @@ impl Incoming {
             if_match: text(&header::IF_MATCH)?
                 .or_else(|| request.headers().contains_key(header::IF_MATCH).then(String::new)),
             if_none_match: text(&header::IF_NONE_MATCH)?,
+            last_event_id: text(&LAST_EVENT_ID)?,
             sec_fetch_site: text(&SEC_FETCH_SITE)?,
             forwarded: PROXIED.iter().any(|name| request.headers().contains_key(name)),
             by_proxy: proxies.trusts(peer_of(request).to_canonical()),
@@ -124,6 +128,7 @@ impl Incoming {
             content_type: None,
             if_match: None,
             if_none_match: None,
+            last_event_id: None,
             sec_fetch_site: None,
             forwarded: false,
             by_proxy: false,

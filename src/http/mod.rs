@@ -9,6 +9,7 @@ pub mod number;
 pub mod origin;
 pub mod patience;
 pub mod problem;
+pub mod streaming;
 pub mod strict;
 pub mod tree;
 
@@ -16,4 +17,5 @@ pub use address::Proxies;
 pub use answer::{Answer, Cookie, Reply, SameSite, WithCookies};
 pub use incoming::{Bound, Incoming};
 pub use number::Number;
+pub use streaming::Streaming;
 pub use tree::Tree;

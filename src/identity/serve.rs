@@ -1,5 +1,6 @@
 //! The REST transport: an actix request goes through the gate to a route's event, and its result becomes a response.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use actix_web::guard::{self, GuardContext};
@@ -7,6 +8,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
+use futures_util::StreamExt;
 use tracing::Instrument;
 
 use super::carry;
@@ -284,6 +286,12 @@ pub async fn respond(house: &House, answer: Answer, id: RequestId, reader: &Read
     match answer.body {
         Content::Json(body) => response.content_type("application/json").body(body.to_string()),
         Content::Raw(media_type, bytes) => response.content_type(media_type).body(bytes),
+        Content::Streaming(media_type, following) => match following.take() {
+            Some(following) => {
+                response.content_type(media_type).streaming(following.map(Ok::<_, Infallible>))
+            }
+            None => response.finish(),
+        },
         Content::Empty => response.finish(),
     }
 }

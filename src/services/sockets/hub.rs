@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc};
 use super::SOCKETS_TAKEN;
 use super::engine::Promise;
 use super::entity::Place;
+use super::news;
 use super::offers::Offers;
 use super::socket::{Carrier, Socket};
 use crate::base::error::BUSY;
@@ -145,6 +146,18 @@ impl Hub {
         known.by_tenant.entry(bound.tenant).or_default().insert(socket.sid.clone(), socket.clone());
         socket.bind(Some(Arc::new(bound)));
         Ok(())
+    }
+
+    /// Says something to the streams of this session: a connection whose other end has gone is only noticed by that.
+    pub fn probe(&self, bound: &Bound) {
+        let is_meant = |socket: &Arc<Socket>| {
+            socket.carrier() == Carrier::Stream
+                && socket.bound().is_some_and(|known| known.session == bound.session)
+        };
+        self.of(bound.tenant)
+            .into_iter()
+            .filter(is_meant)
+            .for_each(|socket| socket.say_text(news::BREATH.into()));
     }
 
     /// From now on it is told what happens, and before that what it missed.

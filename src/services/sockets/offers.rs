@@ -47,6 +47,10 @@ impl Offers {
         offers
     }
 
+    pub fn is_watched(&self, service: &str) -> bool {
+        self.watched.iter().any(|seen| seen.service == service)
+    }
+
     /// Those whose subject this is.
     pub fn watching(&self, subject: &str) -> impl Iterator<Item = &Seen> {
         self.watched.iter().filter(move |seen| seen.watched.subject == subject)

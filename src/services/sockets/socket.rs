@@ -1,6 +1,6 @@
 //! One socket: what is still to be said to it, whose it is, and whether it has ended.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::engine::Packet;
 use super::entity::Place;
+use super::news;
 use crate::http::{Bound, Incoming};
 
 /// Bytes that may wait for one who does not read (WS-2).
@@ -23,6 +24,8 @@ pub enum Carrier {
     /// A WebSocket has been tried and is not used yet.
     Probed,
     WebSocket,
+    /// Server-sent events: it listens, and says nothing.
+    Stream,
 }
 
 pub struct Socket {
@@ -51,6 +54,8 @@ struct State {
     listening: bool,
     /// From where it wants to be told what it missed.
     missed: Option<Place>,
+    /// The services whose changes it wants to be told; none is all of them.
+    wanted: Option<BTreeSet<String>>,
     /// When it was asked whether it lives, until it has answered.
     asked: Option<Instant>,
     heard: Instant,
@@ -72,6 +77,7 @@ impl Socket {
             leaving: false,
             listening: false,
             missed: None,
+            wanted: None,
             asked: None,
             heard: began,
             client,
@@ -187,6 +193,14 @@ impl Socket {
         self.state().listening
     }
 
+    pub fn want(&self, services: BTreeSet<String>) {
+        self.state().wanted = Some(services);
+    }
+
+    pub fn wants(&self, service: &str) -> bool {
+        self.state().wanted.as_ref().is_none_or(|wanted| wanted.contains(service))
+    }
+
     pub fn missed(&self) -> Option<Place> {
         self.state().missed
     }
@@ -208,6 +222,15 @@ impl Socket {
     /// Asks whether it lives, when that is due; false if it was asked and did not answer in time.
     pub fn beat(&self, interval: Duration, patience: Duration) -> bool {
         let mut state = self.state();
+        if state.carrier == Carrier::Stream {
+            // Who has gone is noticed by what is said to them.
+            if state.heard.elapsed() >= interval {
+                state.heard = Instant::now();
+                drop(state);
+                self.say_text(news::BREATH.into());
+            }
+            return true;
+        }
         match state.asked {
             Some(asked) => asked.elapsed() < patience,
             None if state.heard.elapsed() < interval => true,

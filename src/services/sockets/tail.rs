@@ -2,7 +2,7 @@
 //! of them is about everybody is told who may get it. Every node reads them all, so it does not matter where somebody is.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytestring::ByteString;
@@ -14,9 +14,10 @@ use tokio::time::{sleep, timeout};
 use super::engine;
 use super::entity::{Event, Place, behind, missed, newest};
 use super::hub::Hub;
+use super::news;
 use super::offers::Seen;
 use super::packet::Packet;
-use super::socket::Socket;
+use super::socket::{Carrier, Socket};
 use crate::base::{RecordId, Result, SessionId, TenantId, UserId};
 use crate::db::Above;
 use crate::db::tx::Forget;
@@ -105,6 +106,10 @@ async fn welcome(hub: &Hub, socket: &Arc<Socket>, place: Place) -> Result<()> {
         return Err(error);
     }
     socket.listen();
+    if socket.carrier() == Carrier::Stream {
+        let here = Place { at: hub.house.clock.now().seconds(), ..place };
+        socket.say_text(news::written(Some(here), "ready", &json!({})));
+    }
     Ok(())
 }
 
@@ -144,7 +149,28 @@ fn made_old(event: &Event) -> Option<Forget> {
 /// One message, and who may have it.
 struct Told {
     access: Access,
-    text: ByteString,
+    service: String,
+    what: &'static str,
+    row: Value,
+    place: Place,
+    packet: OnceLock<ByteString>,
+    event: OnceLock<ByteString>,
+}
+
+impl Told {
+    /// In the words of whoever listens; put together once for all of them.
+    fn text(&self, carrier: Carrier) -> ByteString {
+        let Self { service, what, row, place, .. } = self;
+        let name = format!("{service} {what}");
+        if carrier == Carrier::Stream {
+            return self.event.get_or_init(|| news::written(Some(*place), &name, row)).clone();
+        }
+        let packet = || {
+            let message = json!([name, row, place.to_string()]);
+            engine::Packet::Message(Packet::Event(None, message).write("/")).write().into()
+        };
+        self.packet.get_or_init(packet).clone()
+    }
 }
 
 async fn told(hub: &Hub, tenant: TenantId, events: &[Event]) -> Result<Vec<Told>> {
@@ -164,9 +190,16 @@ async fn told(hub: &Hub, tenant: TenantId, events: &[Event]) -> Result<Vec<Told>
                 continue;
             };
             let place = Place { epoch, xact: event.xact, sequence: event.sequence, at: event.at.seconds() };
-            let message = json!([format!("{} {what}", seen.service), row, place.to_string()]);
-            let text = engine::Packet::Message(Packet::Event(None, message).write("/")).write();
-            told.push(Told { access: seen.access, text: text.into() });
+            let (packet, event) = (OnceLock::new(), OnceLock::new());
+            told.push(Told {
+                access: seen.access,
+                service: seen.service.clone(),
+                what,
+                row,
+                place,
+                packet,
+                event,
+            });
         }
     }
     Ok(told)
@@ -204,7 +237,7 @@ async fn hand_out(hub: &Hub, sockets: &[Arc<Socket>], told: &[Told]) {
         .for_each_concurrent(TOGETHER, |socket| async move {
             let Some(bound) = socket.bound() else { return };
             let Ok(Some(live)) = hub.house.live(bound.session).await else { return };
-            for told in told {
+            for told in told.iter().filter(|told| socket.wants(&told.service)) {
                 let may = match told.access {
                     Access::Permission(permission) => live.may(permission),
                     Access::Session => true,
@@ -212,7 +245,7 @@ async fn hand_out(hub: &Hub, sockets: &[Arc<Socket>], told: &[Told]) {
                     _ => false,
                 };
                 if may {
-                    socket.say_text(told.text.clone());
+                    socket.say_text(told.text(socket.carrier()));
                 }
             }
         })
@@ -223,8 +256,12 @@ async fn hand_out(hub: &Hub, sockets: &[Arc<Socket>], told: &[Told]) {
 async fn tell_missed(hub: &Hub, socket: &Arc<Socket>, from: Place, to: Place) -> Result<()> {
     let Some(bound) = socket.bound() else { return Ok(()) };
     let Some(events) = since(hub, bound.tenant, from, to).await? else {
-        let text = Packet::Event(None, json!(["resync"])).write("/");
-        socket.say(&engine::Packet::Message(text));
+        if socket.carrier() == Carrier::Stream {
+            socket.say_text(news::written(None, "resync", &json!({})));
+        } else {
+            let text = Packet::Event(None, json!(["resync"])).write("/");
+            socket.say(&engine::Packet::Message(text));
+        }
         return Ok(());
     };
     let told = told(hub, bound.tenant, &events).await?;

@@ -176,7 +176,7 @@ async fn bind(hub: &Hub, socket: &Arc<Socket>, answer: &Answer) -> Result<()> {
     let told: Value = match &answer.body {
         Content::Raw(_, bytes) => serde_json::from_slice(bytes).map_err(Error::internal)?,
         Content::Json(told) => told.clone(),
-        Content::Empty => Value::Null,
+        Content::Empty | Content::Streaming(..) => Value::Null,
     };
     let token = told.get("accessToken").and_then(Value::as_str);
     let token = token.ok_or_else(|| Error::internal("a login without an access token"))?;
@@ -224,6 +224,6 @@ fn body(answer: Answer) -> String {
     match answer.body {
         Content::Raw(_, bytes) => String::from_utf8(bytes).unwrap_or_else(|_| "null".to_owned()),
         Content::Json(told) => told.to_string(),
-        Content::Empty => "null".to_owned(),
+        Content::Empty | Content::Streaming(..) => "null".to_owned(),
     }
 }

@@ -180,7 +180,9 @@ impl Reply {
     pub async fn of(request: RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
-        let text = response.text().await.unwrap();
+        // A stream has no end.
+        let goes_on = headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        let text = if goes_on { String::new() } else { response.text().await.unwrap() };
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
         Self { status, headers, text, json }
     }

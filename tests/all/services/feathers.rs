@@ -13,6 +13,7 @@ on_both!(
     the_suite_for_adapters_passes_through_the_rest_client,
     the_guides_lines_work_with_the_unmodified_client,
     the_guides_lines_about_sockets_work_too,
+    the_guides_lines_about_streams_work_too,
 );
 
 async fn the_suite_for_adapters_passes_through_the_rest_client(ground: Ground) {
@@ -56,9 +57,30 @@ async fn the_guides_lines_about_sockets_work_too(ground: Ground) {
     assert_eq!(said, "Ada has changed\n");
 }
 
+async fn the_guides_lines_about_streams_work_too(ground: Ground) {
+    let app = town(ground).await;
+    let door = app.native("a").await;
+    let ada = Desk::admin(&app, &door, "ada@example.com").await;
+    let before = format!("const token = '{}'", ada.token);
+    let change = format!(
+        "events.addEventListener('ready', () => fetch('{}', {{ method: 'PATCH', body: '{{\"name\":\"Ada\"}}', headers: {{
+            'content-type': 'application/json', authorization: `Bearer ${{token}}` }} }}))
+        setTimeout(() => process.exit(), 1500)",
+        app.url(&format!("/api/v1/users/{}", ada.user)),
+    );
+
+    let said = told_by(&app, &door, ("docs/sockets.md", "javascript"), [&before, &change]);
+
+    assert_eq!(said, "Ada has changed\n");
+}
+
+fn guide(app: &App, door: &Door, page: &str, around: [&str; 2]) -> String {
+    told_by(app, door, (page, "js"), around)
+}
+
 /// Runs a page's lines against this server, between some of our own.
-fn guide(app: &App, door: &Door, page: &str, [before, after]: [&str; 2]) -> String {
-    let lines = block(page, "js");
+fn told_by(app: &App, door: &Door, (page, fence): (&str, &str), [before, after]: [&str; 2]) -> String {
+    let lines = block(page, fence);
     let lines = lines.replace("http://localhost:3000", &app.url("")).replace("demo-app", &door.client);
     let made = packages("tests/feathers").join("made");
     std::fs::create_dir_all(&made).unwrap();

@@ -28,7 +28,7 @@ on_both!(
 
 const LIST: &str = "auth:user:list";
 
-async fn rename(desk: &Desk<'_>, user: UserId, name: &str) {
+pub async fn rename(desk: &Desk<'_>, user: UserId, name: &str) {
     let path = format!("/api/v1/users/{user}");
     let request = desk.app.request(desk.door, Method::PATCH, &path).json(&json!({ "name": name }));
     let reply = Reply::of(request.bearer_auth(&desk.token)).await;

@@ -7,4 +7,5 @@ mod live;
 mod people;
 mod poller;
 mod sockets;
+mod streams;
 mod users;
