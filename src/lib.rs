@@ -33,6 +33,7 @@ pub mod identity;
 pub mod jobs;
 pub mod management;
 pub mod openapi;
+pub mod packs;
 pub mod permissions;
 pub mod proofs;
 pub mod services;

@@ -10,22 +10,17 @@ use super::answers::{Begun, Tried, WouldDo};
 use super::changes::{ActionChange, NewAction, checked};
 use super::conditions;
 use super::entity::{Action, Rights, Run, RunState};
-use super::handlers::Doing;
 use super::running;
-use crate::base::error::INVALID;
-use crate::base::{
-    ActionId, ActionRunId, DomainEventId, Error, FieldError, JobId, Result, TenantId, Timestamp, UserId,
-};
+use super::steps::{self, found, may_run_as, told};
+use crate::base::{ActionId, ActionRunId, DomainEventId, Error, JobId, Result, TenantId, Timestamp, UserId};
 use crate::db::Json;
-use crate::db::tx::{Actor, Audit, Forget, Happened, Tx, Work};
+use crate::db::tx::{Actor, Audit, Work};
+use crate::identity::Scope;
 use crate::identity::asking::Question;
-use crate::identity::{Live, Scope};
-use crate::permissions::entity::Role;
-use crate::permissions::known::{ACTION_MANAGE, PERMISSION_MANAGE, USER_LIST};
-use crate::permissions::steps::{RIGHTS, held, may_grant};
+use crate::permissions::known::USER_LIST;
+use crate::permissions::steps::RIGHTS;
 use crate::triggers::catalogue;
 use crate::triggers::envelope::{completed, person};
-use crate::webhooks::entity::Webhook;
 
 crate::refusals! {
     UNKNOWN_ACTION = 404 "actions.unknown" "This tenant has no such action.";
@@ -41,7 +36,6 @@ crate::refusals! {
     BROKEN_CONFIGURATION = 422 "actions.run.brokenConfiguration" "The configuration is not what the handler takes.";
 }
 
-const MOST: i64 = 100;
 /// What a run by hand is told of, in the place of a trigger.
 const BY_HAND: &str = "x.byHand";
 
@@ -55,22 +49,7 @@ pub async fn create(scope: &Scope, new: NewAction) -> Result<ActionId> {
     checked(&action)?;
     let data = json!({ "name": action.name, "handler": action.handler });
     scope.ask(Question::of_new("doorward.action.pre.create", "action", data)).await?;
-    let write = scope.write(move |tx| {
-        let action = Action { created_at: tx.now, updated_at: tx.now, ..action.clone() };
-        let bounds = Json(may_run_as(tx, &by, &[&action])?);
-        let action = Action { bounds, ..action };
-        knows_whom_to_ask(tx, &action)?;
-        if Action::count(tx.conn, by.tenant)? >= MOST {
-            return Err(TOO_MANY_ACTIONS.error());
-        }
-        if !action.insert(tx.conn)? {
-            return Err(DUPLICATE_NAME.error());
-        }
-        tx.made(action.id);
-        told(tx, &action, ("actions.create", "doorward.action.post.create"))?;
-        Ok(action.id)
-    });
-    write.await
+    scope.write(move |tx| steps::make(tx, &by, action.clone())).await
 }
 
 /// Changes what is given and leaves what is absent. Whoever changes an action holds what it may do, before and after.
@@ -82,17 +61,8 @@ pub async fn change(scope: &Scope, id: ActionId, change: ActionChange) -> Result
     let data = json!({ "members": change.members() });
     scope.ask(Question::of("doorward.action.pre.patch", ("action", id), data)).await?;
     let write = scope.write(move |tx| {
-        let was = found(tx, by.tenant, id)?;
-        let action = change.clone().of(was.clone(), tx.now);
-        checked(&action)?;
-        let bounds = Json(may_run_as(tx, &by, &[&was, &action])?);
-        let action = Action { bounds, ..action };
-        knows_whom_to_ask(tx, &action)?;
-        if Action::is_named(tx.conn, by.tenant, &action.name, id)? {
-            return Err(DUPLICATE_NAME.error());
-        }
-        action.update(tx.conn)?;
-        told(tx, &action, ("actions.change", "doorward.action.post.patch"))
+        let now = tx.now;
+        steps::set(tx, &by, id, |was| change.clone().of(was, now))
     });
     write.await
 }
@@ -104,13 +74,7 @@ pub async fn change(scope: &Scope, id: ActionId, change: ActionChange) -> Result
 pub async fn remove(scope: &Scope, id: ActionId) -> Result<()> {
     let by = scope.live()?.clone();
     scope.ask(Question::of("doorward.action.pre.delete", ("action", id), json!({}))).await?;
-    let write = scope.write(move |tx| {
-        let action = found(tx, by.tenant, id)?;
-        may_run_as(tx, &by, &[&action])?;
-        action.delete(tx.conn)?;
-        told(tx, &action, ("actions.remove", "doorward.action.post.delete"))
-    });
-    write.await
+    scope.write(move |tx| steps::unmake(tx, &by, id)).await
 }
 
 /// Off or on, by an operator: where an action keeps everybody out, nobody is left within who could. False when it was so.
@@ -138,56 +102,6 @@ pub async fn switch(scope: &Scope, name: String, is_enabled: bool) -> Result<boo
 pub async fn all(scope: &Scope) -> Result<Vec<Action>> {
     let tenant = scope.tenant_id()?;
     scope.read(move |conn| Ok(Action::all(conn, tenant)?)).await
-}
-
-/// Behind whoever else changes rights or actions of the tenant: a change writes the whole row.
-fn found(tx: &mut Tx, tenant: TenantId, id: ActionId) -> Result<Action> {
-    tx.lock(RIGHTS, tenant)?;
-    Action::find(tx.conn, tenant, id)?.ok_or_else(|| UNKNOWN_ACTION.error())
-}
-
-fn told(tx: &mut Tx, action: &Action, (event, trigger): (&'static str, &'static str)) -> Result<()> {
-    let data = json!({ "name": action.name });
-    let kept = json!({
-        "name": action.name, "handler": action.handler, "runsAs": action.runs_as, "listens": action.listens.0,
-        "isEnabled": action.is_enabled,
-    });
-    tx.audit(Audit::success(event).of("action", action.id).with(kept))?;
-    // Who is asked is remembered with the tenant.
-    tx.forget(Forget::Tenant(action.tenant_id))?;
-    tx.throw(Happened::new(trigger, "action", action.id).with(data))
-}
-
-fn knows_whom_to_ask(tx: &mut Tx, action: &Action) -> Result<()> {
-    let Ok(Doing::Ask(asked)) = action.handler.read(&action.configuration.0) else { return Ok(()) };
-    if Webhook::find(tx.conn, action.tenant_id, asked.webhook)?.is_some() {
-        return Ok(());
-    }
-    let detail = "This tenant has no such webhook.";
-    Err(INVALID.with(vec![FieldError::new("$.configuration.webhook", "validator.oneOf", detail)]))
-}
-
-/// Nobody lets an action do what they may not do themselves, and nobody bends one that may do more (PRIV-1). What they hold
-/// is asked again here, behind whoever changes rights.
-fn may_run_as(tx: &mut Tx, by: &Live, actions: &[&Action]) -> Result<Rights> {
-    tx.lock(RIGHTS, by.tenant)?;
-    let held = held(tx, by.tenant, by.user)?;
-    if !held.contains(ACTION_MANAGE) {
-        return Err(Error::Stale);
-    }
-    let adds = |action: &&&Action| {
-        action.handler.read(&action.configuration.0).is_ok_and(|doing| doing.adds_claims())
-    };
-    if actions.iter().any(|action| adds(&action)) && !held.contains(PERMISSION_MANAGE) {
-        return Err(MAY_NOT_ADD_CLAIMS.error());
-    }
-    for id in actions.iter().filter_map(|action| action.runs_as) {
-        let role = Role::find(tx.conn, by.tenant, id)?.ok_or_else(|| UNKNOWN_ROLE.error())?;
-        if !may_grant(tx, &held, std::slice::from_ref(&role))? {
-            return Err(MAY_NOT_RUN_AS.error());
-        }
-    }
-    Ok(held)
 }
 
 /// What it would do about something that did not happen: all of it is done and nothing is kept.

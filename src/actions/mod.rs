@@ -7,7 +7,7 @@
 mod acting;
 pub mod answers;
 mod asking;
-mod changes;
+pub mod changes;
 pub mod claims;
 pub mod conditions;
 pub mod controller;
@@ -19,6 +19,7 @@ mod listening;
 mod mailing;
 mod running;
 pub mod service;
+pub mod steps;
 
 pub use asking::ask;
 pub use listening::listener;

@@ -5,8 +5,8 @@ use crate::identity::{Handler, Route};
 use crate::services::sockets;
 use crate::triggers::outbox::Listener;
 use crate::{
-    actions, audit, auth, authentication, cronjobs, development, jobs, management, openapi, permissions,
-    sessions, tenancy, tokens, triggers, users, webhooks,
+    actions, audit, auth, authentication, cronjobs, development, jobs, management, openapi, packs,
+    permissions, sessions, tenancy, tokens, triggers, users, webhooks,
 };
 
 /// Every room's routes: the one list that router, gate and API document are made from.
@@ -30,6 +30,7 @@ pub fn routes() -> Vec<Route> {
         actions::controller::routes(),
         webhooks::controller::routes(),
         cronjobs::controller::routes(),
+        packs::controller::routes(),
         jobs::service::routes(),
         sockets::routes(),
     ])

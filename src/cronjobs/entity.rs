@@ -52,6 +52,11 @@ impl CronJob {
         this.select(columns::<Self>()).get_result(conn).optional()
     }
 
+    pub fn all(conn: &mut DbConn, tenant: TenantId) -> QueryResult<Vec<Self>> {
+        let theirs = cron_jobs::table.filter(cron_jobs::tenant_id.eq(tenant)).order(cron_jobs::name);
+        theirs.select(columns::<Self>()).load(conn)
+    }
+
     pub fn count(conn: &mut DbConn, tenant: TenantId) -> QueryResult<i64> {
         cron_jobs::table.filter(cron_jobs::tenant_id.eq(tenant)).count().get_result(conn)
     }

@@ -9,14 +9,13 @@ use super::answers::{Thrown, Upcoming};
 use super::calendar::{Calendar, Times};
 use super::changes::{CronJobChange, NewCronJob};
 use super::entity::CronJob;
+use super::steps::{self, found, writers};
 use crate::actions::entity::{Run, RunState};
-use crate::base::{ActionId, ActionRunId, CronJobId, DomainEventId, Error, Result, TenantId};
+use crate::base::{ActionId, ActionRunId, CronJobId, DomainEventId, Error, Result};
 use crate::db::Json;
 use crate::db::tx::{Audit, Happened, Tx};
+use crate::identity::Scope;
 use crate::identity::asking::Question;
-use crate::identity::{Live, Scope};
-use crate::permissions::known::CRONJOB_MANAGE;
-use crate::permissions::steps::{RIGHTS, held};
 
 crate::refusals! {
     UNKNOWN_CRON_JOB = 404 "cronjobs.unknown" "This tenant has no such cron job.";
@@ -24,7 +23,6 @@ crate::refusals! {
     TOO_MANY_CRON_JOBS = 409 "cronjobs.tooMany" "A tenant has at most 100 cron jobs. Remove one that nobody needs.";
 }
 
-const MOST: i64 = 100;
 /// Of the next times.
 const SHOWN: usize = 20;
 
@@ -37,20 +35,7 @@ pub async fn create(scope: &Scope, new: NewCronJob) -> Result<CronJobId> {
     let job = new.of(by.tenant, scope.now())?;
     let data = json!({ "name": job.name, "trigger": job.trigger_name });
     scope.ask(Question::of_new("doorward.cronjob.pre.create", "cronjob", data)).await?;
-    let write = scope.write(move |tx| {
-        let bounds = Json(writers(tx, &by)?);
-        let job = CronJob { bounds, created_at: tx.now, updated_at: tx.now, ..job.clone() };
-        if CronJob::count(tx.conn, by.tenant)? >= MOST {
-            return Err(TOO_MANY_CRON_JOBS.error());
-        }
-        if !job.insert(tx.conn)? {
-            return Err(DUPLICATE_NAME.error());
-        }
-        tx.made(job.id);
-        told(tx, &job, ("cronjobs.create", "doorward.cronjob.post.create"))?;
-        Ok(job.id)
-    });
-    write.await
+    scope.write(move |tx| steps::make(tx, &by, job.clone())).await
 }
 
 /// Changes what is given and leaves what is absent. From then on it does no more than whoever changed it.
@@ -62,14 +47,8 @@ pub async fn change(scope: &Scope, id: CronJobId, change: CronJobChange) -> Resu
     let data = json!({ "members": change.members() });
     scope.ask(Question::of("doorward.cronjob.pre.patch", ("cronjob", id), data)).await?;
     let write = scope.write(move |tx| {
-        let bounds = Json(writers(tx, &by)?);
-        let job = change.clone().of(found(tx, by.tenant, id)?, tx.now)?;
-        if CronJob::is_named(tx.conn, by.tenant, &job.name, id)? {
-            return Err(DUPLICATE_NAME.error());
-        }
-        let job = CronJob { bounds, ..job };
-        job.update(tx.conn)?;
-        told(tx, &job, ("cronjobs.change", "doorward.cronjob.post.patch"))
+        let now = tx.now;
+        steps::set(tx, &by, id, |was| change.clone().of(was, now))
     });
     write.await
 }
@@ -81,13 +60,7 @@ pub async fn change(scope: &Scope, id: CronJobId, change: CronJobChange) -> Resu
 pub async fn remove(scope: &Scope, id: CronJobId) -> Result<()> {
     let by = scope.live()?.clone();
     scope.ask(Question::of("doorward.cronjob.pre.delete", ("cronjob", id), json!({}))).await?;
-    let write = scope.write(move |tx| {
-        writers(tx, &by)?;
-        let job = found(tx, by.tenant, id)?;
-        job.delete(tx.conn)?;
-        told(tx, &job, ("cronjobs.remove", "doorward.cronjob.post.delete"))
-    });
-    write.await
+    scope.write(move |tx| steps::unmake(tx, &by, id)).await
 }
 
 /// When it is due next.
@@ -157,25 +130,4 @@ pub fn throw(tx: &mut Tx, job: &CronJob, due: &Times, bounds: BTreeSet<String>) 
     let happened = Happened::new(job.trigger_name.clone(), "tenant", tenant).with(Value::Object(data));
     tx.because_of(id.0, |tx| tx.throw(happened))?;
     Ok(id)
-}
-
-/// Behind whoever else changes one of the tenant's: a change writes the whole row.
-fn found(tx: &mut Tx, tenant: TenantId, id: CronJobId) -> Result<CronJob> {
-    CronJob::find(tx.conn, tenant, id)?.ok_or_else(|| UNKNOWN_CRON_JOB.error())
-}
-
-/// What they hold, asked again behind whoever changes rights.
-fn writers(tx: &mut Tx, by: &Live) -> Result<BTreeSet<String>> {
-    tx.lock(RIGHTS, by.tenant)?;
-    let held = held(tx, by.tenant, by.user)?;
-    if held.contains(CRONJOB_MANAGE) { Ok(held) } else { Err(Error::Stale) }
-}
-
-fn told(tx: &mut Tx, job: &CronJob, (event, trigger): (&'static str, &'static str)) -> Result<()> {
-    let kept = json!({
-        "name": job.name, "expression": job.expression, "timezone": job.timezone, "trigger": job.trigger_name,
-        "missed": job.missed, "isEnabled": job.disabled_at.is_none(),
-    });
-    tx.audit(Audit::success(event).of("cronjob", job.id).with(kept))?;
-    tx.throw(Happened::new(trigger, "cronjob", job.id).with(json!({ "name": job.name })))
 }

@@ -3,11 +3,12 @@
 
 pub mod answers;
 pub mod calendar;
-mod changes;
+pub mod changes;
 pub mod controller;
 pub mod entity;
 pub mod events;
 pub mod service;
+pub mod steps;
 mod ticking;
 
 use crate::identity::Handler;

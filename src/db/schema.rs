@@ -396,6 +396,18 @@ table! { action_runs (id) {
     ended_at -> Nullable<Instant>,
 } }
 
+table! { packs (id) {
+    id -> Uuid,
+    tenant_id -> Uuid,
+    name -> Text,
+    version -> Text,
+    content -> Jsonb,
+    inputs -> Jsonb,
+    parts -> Jsonb,
+    created_at -> Instant,
+    updated_at -> Instant,
+} }
+
 table! { webhooks (id) {
     id -> Uuid,
     tenant_id -> Uuid,
@@ -533,6 +545,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     cron_jobs,
     actions,
     action_runs,
+    packs,
     webhooks,
     deliveries,
     outbox_places,

@@ -11,6 +11,7 @@ pub const ACTION_MANAGE: &str = "tenant:action:manage";
 pub const WEBHOOK_MANAGE: &str = "tenant:webhook:manage";
 pub const CRONJOB_MANAGE: &str = "tenant:cronjob:manage";
 pub const JOB_MANAGE: &str = "tenant:job:manage";
+pub const PACK_MANAGE: &str = "tenant:pack:manage";
 
 /// What the mandatory role `admin` of every tenant holds.
 pub const OF_ADMIN: &[&str] = &[
@@ -25,6 +26,7 @@ pub const OF_ADMIN: &[&str] = &[
     WEBHOOK_MANAGE,
     CRONJOB_MANAGE,
     JOB_MANAGE,
+    PACK_MANAGE,
 ];
 
 pub use crate::base::identifier::ADMIN;

@@ -5,15 +5,20 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::entity::{self, Role};
-use super::events::HOLDS_MORE;
+use super::events::{
+    DUPLICATE_IDENTIFIER, HOLDS_MORE, MAY_NOT_GRANT, NOT_ASSIGNED, NOT_EDITABLE, TOO_MANY_ROLES,
+    UNKNOWN_PERMISSION, UNKNOWN_ROLE,
+};
 use super::known;
-use crate::base::{Error, Result, RoleId, TenantId, UserId};
+use crate::base::{Error, PermissionId, Result, RoleId, TenantId, UserId};
 use crate::db::ActorKind;
 use crate::db::tx::{Audit, Forget, Happened, Tx};
 use crate::identity::{Live, Membership, Tenant};
 
 /// Whoever changes rights of a tenant queues here: who decides by them must see what the one before did (PRIV-3).
 pub const RIGHTS: &str = "admins";
+/// PRIV-5: what is listed whole has an end.
+const MOST: usize = 200;
 
 /// The mandatory roles of a tenant: the admin holds every permission that this server knows.
 pub fn mandatory_roles(tx: &mut Tx, tenant: TenantId) -> Result<Role> {
@@ -105,6 +110,87 @@ pub fn take(tx: &mut Tx, role: &Role, user: UserId) -> Result<bool> {
         changed(tx, role, user, ("role.take", "doorward.role.post.take"))?;
     }
     Ok(taken)
+}
+
+/// A role of the tenant's own, which holds nothing yet.
+pub fn make_role(tx: &mut Tx, by: &Live, identifier: &str) -> Result<Role> {
+    held_alone(tx, by)?;
+    let roles = Role::list(tx.conn, by.tenant)?;
+    if roles.iter().any(|role| role.identifier == identifier) {
+        return Err(DUPLICATE_IDENTIFIER.error());
+    }
+    if roles.len() >= MOST {
+        return Err(TOO_MANY_ROLES.error());
+    }
+    let role = Role::new(by.tenant, identifier, tx.now);
+    role.insert(tx.conn)?;
+    tx.made(role.id);
+    role_changed(tx, &role, ("permissions.create_role", "doorward.role.post.create"), json!({}))?;
+    Ok(role)
+}
+
+/// Whoever had it loses what it held, at once.
+pub fn unmake_role(tx: &mut Tx, by: &Live, role: RoleId) -> Result<()> {
+    let (role, _) = editable(tx, by, role)?;
+    let holders = entity::holders(tx.conn, &role)?;
+    role.delete(tx.conn)?;
+    let change = ("permissions.delete_role", "doorward.role.post.delete");
+    role_changed(tx, &role, change, json!({ "holders": holders }))
+}
+
+/// Puts permissions into a role; those that it holds already stay.
+pub fn fill_role(tx: &mut Tx, by: &Live, role: RoleId, permissions: &[String]) -> Result<()> {
+    let (role, held) = editable(tx, by, role)?;
+    let wanted = known_ones(tx, permissions)?;
+    if !permissions.iter().all(|permission| held.contains(permission)) {
+        return Err(MAY_NOT_GRANT.error());
+    }
+    let mut added = Vec::new();
+    for (id, identifier) in wanted {
+        if entity::hold(tx.conn, &role, id, tx.now)? == 1 {
+            added.push(identifier);
+        }
+    }
+    if added.is_empty() {
+        return Ok(());
+    }
+    let change = ("permissions.add_permissions", "doorward.role.post.patch");
+    role_changed(tx, &role, change, json!({ "added": added }))
+}
+
+/// Takes permissions out of a role: all of them, or none.
+pub fn drain_role(tx: &mut Tx, by: &Live, role: RoleId, permissions: &[String]) -> Result<()> {
+    let (role, _) = editable(tx, by, role)?;
+    for (id, identifier) in known_ones(tx, permissions)? {
+        if entity::release(tx.conn, &role, id)? == 0 {
+            return Err(NOT_ASSIGNED.saying(format!("The role does not hold {identifier}.")));
+        }
+    }
+    let change = ("permissions.remove_permissions", "doorward.role.post.patch");
+    role_changed(tx, &role, change, json!({ "removed": permissions }))
+}
+
+/// A role that the caller may change: the tenant's own, and no more in it than they hold themselves (PRIV-1, PRIV-2). With
+/// what they hold.
+pub fn editable(tx: &mut Tx, by: &Live, role: RoleId) -> Result<(Role, BTreeSet<String>)> {
+    let held = held_alone(tx, by)?;
+    let role = Role::find(tx.conn, by.tenant, role)?.ok_or_else(|| UNKNOWN_ROLE.error())?;
+    if role.is_mandatory {
+        return Err(NOT_EDITABLE.error());
+    }
+    if !may_grant(tx, &held, std::slice::from_ref(&role))? {
+        return Err(MAY_NOT_GRANT.error());
+    }
+    Ok((role, held))
+}
+
+pub fn known_ones(tx: &mut Tx, permissions: &[String]) -> Result<Vec<(PermissionId, String)>> {
+    let found = entity::named(tx.conn, permissions)?;
+    // Of two alike one is found.
+    if found.is_empty() || found.len() != permissions.len() {
+        return Err(UNKNOWN_PERMISSION.error());
+    }
+    Ok(found)
 }
 
 /// As what it is written down, and what triggers feed on.

@@ -23,7 +23,6 @@ const fn none(name: &'static str, about: &'static str) -> Alias {
 
 const FLUSH: &str = "What is written together is told one by one.";
 const UPGRADE: &str = "A server is upgraded by its operator; its tenants are not told.";
-const PLUGIN: &str = "There are no plugins.";
 
 /// As they are spelt there.
 pub const ALL: &[Alias] = &[
@@ -40,12 +39,12 @@ pub const ALL: &[Alias] = &[
     none("commongateway.installer.post.upgrade", UPGRADE),
     none("commongateway.initilizer.pre.upgrade", UPGRADE),
     none("commongateway.initilizer.post.upgrade", UPGRADE),
-    none("commongateway.plugin.pre.install", PLUGIN),
-    none("commongateway.plugin.post.install", PLUGIN),
-    none("commongateway.plugin.pre.upgrade", PLUGIN),
-    none("commongateway.plugin.post.upgrade", PLUGIN),
-    none("commongateway.plugin.pre.remove", PLUGIN),
-    none("commongateway.plugin.post.remove", PLUGIN),
+    alias("commongateway.plugin.pre.install", &["doorward.pack.pre.create"]),
+    alias("commongateway.plugin.post.install", &["doorward.pack.post.create"]),
+    alias("commongateway.plugin.pre.upgrade", &["doorward.pack.pre.patch"]),
+    alias("commongateway.plugin.post.upgrade", &["doorward.pack.post.patch"]),
+    alias("commongateway.plugin.pre.remove", &["doorward.pack.pre.delete"]),
+    alias("commongateway.plugin.post.remove", &["doorward.pack.post.delete"]),
 ];
 
 pub fn find(pattern: &str) -> Option<&'static Alias> {

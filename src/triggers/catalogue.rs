@@ -39,6 +39,9 @@ pub const BEFORE: &[Trigger] = triggers! {
     "doorward.invitation.pre.accept" of "invitation": "An invitation is about to be accepted." { "email": "Whose it is.", "emailDomain": "What stands behind the @.", "user": "Who accepts it by a login; null for somebody new." }
     "doorward.invitation.pre.create" of "invitation": "Somebody is about to be invited." { "email": "Who.", "emailDomain": "What stands behind the @.", "roles": "To which roles, by their identifiers." }
     "doorward.invitation.pre.delete" of "invitation": "An invitation is about to be taken back." {}
+    "doorward.pack.pre.create" of "pack": "Somebody is about to install a pack." { "name": "What it is called.", "version": "Which version." }
+    "doorward.pack.pre.delete" of "pack": "Somebody is about to remove a pack." {}
+    "doorward.pack.pre.patch" of "pack": "Somebody is about to bring a pack to another version." { "name": "What it is called.", "version": "Which version." }
     "doorward.role.pre.create" of "role": "Somebody is about to make a role." { "identifier": "What it is to be called." }
     "doorward.role.pre.delete" of "role": "Somebody is about to delete a role." {}
     "doorward.role.pre.give" of "user": "Somebody is about to give a role. Of what actions and invitations give nobody is asked." { "role": "The role's id." }
@@ -64,6 +67,9 @@ pub const ALL: &[Trigger] = triggers! {
     "doorward.invitation.post.accept" of "invitation": "Somebody accepted an invitation." { "user": "Who it is now." }
     "doorward.invitation.post.create" of "invitation": "Somebody was invited." {}
     "doorward.invitation.post.delete" of "invitation": "An invitation was taken back." {}
+    "doorward.pack.post.create" of "pack": "A pack was installed." { "name": "What it is called.", "version": "Which version." }
+    "doorward.pack.post.delete" of "pack": "A pack was removed." { "name": "What it was called.", "version": "Which version it was." }
+    "doorward.pack.post.patch" of "pack": "A pack was brought to another version." { "name": "What it is called.", "version": "Which version." }
     "doorward.role.post.create" of "role": "A role was made." { "identifier": "What it is called." }
     "doorward.role.post.delete" of "role": "A role was deleted." { "identifier": "What it was called.", "holders": "How many had it." }
     "doorward.role.post.give" of "user": "Somebody got a role." { "role": "The role's id.", "identifier": "What it is called." }

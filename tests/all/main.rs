@@ -25,6 +25,7 @@ mod jobs;
 mod kit;
 mod nodes;
 mod operations;
+mod packs;
 mod password;
 mod recipes;
 mod refresh;

@@ -180,6 +180,17 @@ fn a_cron_job_is_made_tried_and_heard_as_the_guide_says() {
 }
 
 #[test]
+fn a_pack_is_compared_installed_upgraded_and_removed_as_the_guide_says() {
+    let server = Running::start();
+
+    let said = server.walk("docs/packs.md", 8080);
+
+    assert!(said.contains("\"change\":\"make\""), "{said}");
+    assert!(said.contains("\"name\":\"Monday\",\"change\":\"change\"\n\"version\":\"1.1.0\"\n"), "{said}");
+    assert!(said.trim_end().ends_with("\"data\":[]"), "{said}");
+}
+
+#[test]
 fn lists_are_asked_for_as_the_guide_says() {
     let server = Running::start();
 

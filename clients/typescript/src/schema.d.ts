@@ -1171,6 +1171,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/packs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The tenant's packs, a page at a time. */
+        get: operations["packsFind"];
+        put?: never;
+        /** Make a pack. */
+        post: operations["packsCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/packs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One pack, by its id. */
+        get: operations["packsGet"];
+        /** Write a pack anew. Absent members become null. */
+        put: operations["packsUpdate"];
+        post?: never;
+        /** Remove a pack, and be told what it was. */
+        delete: operations["packsRemove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/packs/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a pack would make, change and remove. Nothing is done. */
+        post: operations["packsDiff"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/permissions": {
         parameters: {
             query?: never;
@@ -2196,6 +2250,113 @@ export interface components {
         };
         /** @enum {string} */
         Outcome: "success" | "refused" | "failed";
+        Pack: {
+            /** Format: date-time */
+            createdAt: string;
+            /** @description An opaque id. */
+            id: string;
+            inputs: {
+                [key: string]: string;
+            };
+            name: string;
+            /** @description As it was sent. */
+            pack: {
+                [key: string]: unknown;
+            };
+            /** @description What it put here. */
+            parts: components["schemas"]["PackPart"][];
+            /** Format: date-time */
+            updatedAt: string;
+            version: string;
+        };
+        PackChange: ("make" | "change" | "remove") | "leave";
+        PackConflict: {
+            kind: components["schemas"]["PackPartKind"];
+            name: string;
+        };
+        PackDiff: {
+            /** @description Not of the pack, and called as it wants to call its own: give them other names, or take them away. */
+            conflicts: components["schemas"]["PackConflict"][];
+            /** @description The version that is installed. */
+            installed: string | null;
+            lines: components["schemas"]["PackLine"][];
+        };
+        PackFile: {
+            /**
+             * @description Each as `POST /actions` takes it, but that `runsAs` is the identifier of a role.
+             * @default []
+             */
+            actions: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * @description Each as `POST /cronjobs` takes it.
+             * @default []
+             */
+            cronJobs: {
+                [key: string]: unknown;
+            }[];
+            /** @default  */
+            description: string;
+            /**
+             * @description What whoever installs it says, by name: a text that is `{{input.NAME}}` and nothing else becomes it.
+             * @default {}
+             */
+            inputs: {
+                [key: string]: components["schemas"]["PackInput"];
+            };
+            /** @description What it is called, in lower case: `welcome`. A tenant has one of each name. */
+            name: string;
+            /** @default [] */
+            roles: components["schemas"]["PackRole"][];
+            version: string;
+        };
+        PackInput: {
+            /** @description What it is for. */
+            about: string;
+            /**
+             * @description Where nothing is said. Without one something has to be.
+             * @default null
+             */
+            default: string | null;
+        };
+        PackLine: {
+            change: components["schemas"]["PackChange"];
+            /** @description Somebody changed it since the pack put it there. */
+            changedByHand: boolean;
+            kind: components["schemas"]["PackPartKind"];
+            name: string;
+        };
+        /** @description What a pack put into a tenant. */
+        PackPart: {
+            /** @description An opaque id. */
+            id: string;
+            kind: components["schemas"]["PackPartKind"];
+            /** @description As the pack calls it. */
+            name: string;
+        };
+        /** @enum {string} */
+        PackPartKind: "role" | "action" | "cronJob";
+        PackRole: {
+            identifier: string;
+            /** @default [] */
+            permissions: string[];
+        };
+        PackWanted: {
+            /**
+             * @description What is said for the pack's inputs, by their names.
+             * @default {}
+             */
+            inputs: {
+                [key: string]: string;
+            };
+            /**
+             * @description Whether what was changed by hand becomes as the pack says.
+             * @default false
+             */
+            overwrite: boolean;
+            pack: components["schemas"]["PackFile"];
+        };
         PageOfActionShown: {
             data: components["schemas"]["ActionShown"][];
             /** Format: int64 */
@@ -2268,6 +2429,20 @@ export interface components {
         };
         PageOfListedRole: {
             data: components["schemas"]["ListedRole"][];
+            /** Format: int64 */
+            limit: number;
+            /** @description Send it as `$after`, with the same query, for the next page. Absent on the last one. */
+            next?: string | null;
+            /** Format: int64 */
+            skip: number;
+            /**
+             * Format: int64
+             * @description Of all pages together. Absent with `$total=false`, behind `$after`, and where there are too many to count.
+             */
+            total?: number | null;
+        };
+        PageOfPack: {
+            data: components["schemas"]["Pack"][];
             /** Format: int64 */
             limit: number;
             /** @description Send it as `$after`, with the same query, for the next page. Absent on the last one. */
@@ -13381,6 +13556,891 @@ export interface operations {
                 };
             };
             /** @description `error.server.busy`, `error.server.storageFull` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    packsFind: {
+        parameters: {
+            query?: {
+                $after?: string;
+                $and?: unknown[];
+                $limit?: number;
+                $or?: unknown[];
+                $select?: unknown[];
+                $skip?: number;
+                $sort?: Record<string, never>;
+                $total?: boolean;
+                createdAt?: string;
+                id?: string;
+                name?: string;
+                updatedAt?: string;
+                version?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOfPack"];
+                };
+            };
+            /** @description `router.header.invalid`, `router.param.invalidEncoding`, `services.query.invalid` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy`, `error.server.storageFull` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    packsCreate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description At least 128 random bits. The same call with the same key is given the same answer for a day, and does nothing more.
+                 * @example Zk3vV1mYx0qJ8s2LrT5cWg
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "inputs": {},
+                 *       "overwrite": true,
+                 *       "pack": {
+                 *         "actions": [
+                 *           {}
+                 *         ],
+                 *         "cronJobs": [
+                 *           {}
+                 *         ],
+                 *         "description": "text",
+                 *         "inputs": {},
+                 *         "name": "Ada",
+                 *         "roles": [
+                 *           {
+                 *             "identifier": "text",
+                 *             "permissions": [
+                 *               "text"
+                 *             ]
+                 *           }
+                 *         ],
+                 *         "version": "text"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PackWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pack"];
+                };
+            };
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding`, `services.query.invalid` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `actions.denied`, `actions.mayNotAddClaims`, `actions.mayNotRunAs`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `authPermission.mayNotGrant`, `packs.mayNot` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `actions.tooMany`, `authPermission.createRole.tooMany`, `cronjobs.tooMany`, `error.server.conflict`, `idempotencyKey.inFlight`, `packs.conflict`, `packs.installed`, `packs.tooMany` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.unsupportedMediaType` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `authPermission.roleAddPermissions.unknownPermission`, `idempotencyKey.reused`, `idempotencyKey.unusable`, `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    packsGet: {
+        parameters: {
+            query?: {
+                $select?: unknown[];
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pack"];
+                };
+            };
+            /** @description `router.header.invalid`, `router.param.invalidEncoding`, `services.query.invalid` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `services.get.unknown` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy`, `error.server.storageFull` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    packsUpdate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "inputs": {},
+                 *       "overwrite": true,
+                 *       "pack": {
+                 *         "actions": [
+                 *           {}
+                 *         ],
+                 *         "cronJobs": [
+                 *           {}
+                 *         ],
+                 *         "description": "text",
+                 *         "inputs": {},
+                 *         "name": "Ada",
+                 *         "roles": [
+                 *           {
+                 *             "identifier": "text",
+                 *             "permissions": [
+                 *               "text"
+                 *             ]
+                 *           }
+                 *         ],
+                 *         "version": "text"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description What is said for the pack's inputs, by their names.
+                     * @default {}
+                     */
+                    inputs?: {
+                        [key: string]: string;
+                    };
+                    /**
+                     * @description Whether what was changed by hand becomes as the pack says.
+                     * @default false
+                     */
+                    overwrite?: boolean;
+                    pack: components["schemas"]["PackFile"];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pack"];
+                };
+            };
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding`, `services.query.invalid` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `actions.denied`, `actions.mayNotAddClaims`, `actions.mayNotRunAs`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `authPermission.mayNotGrant`, `packs.mayNot` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `packs.unknown`, `services.get.unknown` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `actions.tooMany`, `authPermission.createRole.tooMany`, `cronjobs.tooMany`, `error.server.conflict`, `packs.changedByHand`, `packs.conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `services.precondition.failed` */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.unsupportedMediaType` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `authPermission.roleAddPermissions.unknownPermission`, `packs.otherName`, `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    packsRemove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pack"];
+                };
+            };
+            /** @description `router.header.invalid`, `router.param.invalidEncoding`, `services.query.invalid` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `actions.denied`, `actions.mayNotAddClaims`, `actions.mayNotRunAs`, `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `authPermission.mayNotGrant`, `packs.mayNot` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `packs.unknown`, `services.get.unknown` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `services.precondition.failed` */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `actions.unanswered`, `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    packsDiff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "inputs": {},
+                 *       "overwrite": true,
+                 *       "pack": {
+                 *         "actions": [
+                 *           {}
+                 *         ],
+                 *         "cronJobs": [
+                 *           {}
+                 *         ],
+                 *         "description": "text",
+                 *         "inputs": {},
+                 *         "name": "Ada",
+                 *         "roles": [
+                 *           {
+                 *             "identifier": "text",
+                 *             "permissions": [
+                 *               "text"
+                 *             ]
+                 *           }
+                 *         ],
+                 *         "version": "text"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PackWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PackDiff"];
+                };
+            };
+            /** @description `error.server.unsupportedBodyFormat`, `router.header.invalid`, `router.param.invalidEncoding` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.requestTimeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.unsupportedMediaType` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];

@@ -3,20 +3,12 @@
 use serde_json::json;
 use tracing::instrument;
 
-use super::{
-    DUPLICATE_IDENTIFIER, MAY_NOT_GRANT, NOT_ASSIGNED, NOT_EDITABLE, TOO_MANY_ROLES, UNKNOWN_PERMISSION,
-    UNKNOWN_ROLE,
-};
-use crate::base::{PermissionId, Result, RoleId};
-use crate::db::tx::Tx;
+use crate::base::{Result, RoleId};
+use crate::identity::Scope;
 use crate::identity::asking::Question;
-use crate::identity::{Live, Scope};
 use crate::permissions::answers::{ListedRole, PermissionShown, RoleShown};
 use crate::permissions::entity::{self, Role};
-use crate::permissions::steps::{held_alone, may_grant, role_changed};
-
-/// PRIV-5: what is listed whole has an end.
-const MOST: usize = 200;
+use crate::permissions::steps;
 
 /// Every permission that this server knows, by identifier.
 #[instrument(name = "permissions.list_permissions", skip_all)]
@@ -45,21 +37,7 @@ pub async fn create_role(scope: &Scope, identifier: String) -> Result<RoleShown>
     let by = scope.live()?.clone();
     let made = json!({ "identifier": identifier });
     scope.ask(Question::of_new("doorward.role.pre.create", "role", made)).await?;
-    let write = scope.write(move |tx| {
-        held_alone(tx, &by)?;
-        let roles = Role::list(tx.conn, by.tenant)?;
-        if roles.iter().any(|role| role.identifier == identifier) {
-            return Err(DUPLICATE_IDENTIFIER.error());
-        }
-        if roles.len() >= MOST {
-            return Err(TOO_MANY_ROLES.error());
-        }
-        let role = Role::new(by.tenant, &identifier, tx.now);
-        role.insert(tx.conn)?;
-        tx.made(role.id);
-        role_changed(tx, &role, ("permissions.create_role", "doorward.role.post.create"), json!({}))?;
-        Ok(role.shown())
-    });
+    let write = scope.write(move |tx| Ok(steps::make_role(tx, &by, &identifier)?.shown()));
     write.await
 }
 
@@ -71,14 +49,7 @@ pub async fn create_role(scope: &Scope, identifier: String) -> Result<RoleShown>
 pub async fn delete_role(scope: &Scope, role: RoleId) -> Result<()> {
     let by = scope.live()?.clone();
     scope.ask(Question::of("doorward.role.pre.delete", ("role", role), json!({}))).await?;
-    let write = scope.write(move |tx| {
-        let (role, _) = editable(tx, &by, role)?;
-        let holders = entity::holders(tx.conn, &role)?;
-        role.delete(tx.conn)?;
-        let change = ("permissions.delete_role", "doorward.role.post.delete");
-        role_changed(tx, &role, change, json!({ "holders": holders }))
-    });
-    write.await
+    scope.write(move |tx| steps::unmake_role(tx, &by, role)).await
 }
 
 /// Puts permissions into a role; those that it holds already stay.
@@ -89,25 +60,7 @@ pub async fn delete_role(scope: &Scope, role: RoleId) -> Result<()> {
 pub async fn add_permissions(scope: &Scope, role: RoleId, permissions: Vec<String>) -> Result<()> {
     let by = scope.live()?.clone();
     patching(scope, role, json!({ "added": permissions })).await?;
-    let write = scope.write(move |tx| {
-        let (role, held) = editable(tx, &by, role)?;
-        let wanted = known(tx, &permissions)?;
-        if !permissions.iter().all(|permission| held.contains(permission)) {
-            return Err(MAY_NOT_GRANT.error());
-        }
-        let mut added = Vec::new();
-        for (id, identifier) in wanted {
-            if entity::hold(tx.conn, &role, id, tx.now)? == 1 {
-                added.push(identifier);
-            }
-        }
-        if added.is_empty() {
-            return Ok(());
-        }
-        let change = ("permissions.add_permissions", "doorward.role.post.patch");
-        role_changed(tx, &role, change, json!({ "added": added }))
-    });
-    write.await
+    scope.write(move |tx| steps::fill_role(tx, &by, role, &permissions)).await
 }
 
 /// Takes permissions out of a role: all of them, or none.
@@ -117,42 +70,9 @@ pub async fn add_permissions(scope: &Scope, role: RoleId, permissions: Vec<Strin
 pub async fn remove_permissions(scope: &Scope, role: RoleId, permissions: Vec<String>) -> Result<()> {
     let by = scope.live()?.clone();
     patching(scope, role, json!({ "removed": permissions })).await?;
-    let write = scope.write(move |tx| {
-        let (role, _) = editable(tx, &by, role)?;
-        for (id, identifier) in known(tx, &permissions)? {
-            if entity::release(tx.conn, &role, id)? == 0 {
-                return Err(NOT_ASSIGNED.saying(format!("The role does not hold {identifier}.")));
-            }
-        }
-        let change = ("permissions.remove_permissions", "doorward.role.post.patch");
-        role_changed(tx, &role, change, json!({ "removed": permissions }))
-    });
-    write.await
+    scope.write(move |tx| steps::drain_role(tx, &by, role, &permissions)).await
 }
 
 async fn patching(scope: &Scope, role: RoleId, data: serde_json::Value) -> Result<()> {
     scope.ask(Question::of("doorward.role.pre.patch", ("role", role), data)).await
-}
-
-/// A role that the caller may change: the tenant's own, and no more in it than they hold themselves (PRIV-1, PRIV-2). With
-/// what they hold.
-fn editable(tx: &mut Tx, by: &Live, role: RoleId) -> Result<(Role, std::collections::BTreeSet<String>)> {
-    let held = held_alone(tx, by)?;
-    let role = Role::find(tx.conn, by.tenant, role)?.ok_or_else(|| UNKNOWN_ROLE.error())?;
-    if role.is_mandatory {
-        return Err(NOT_EDITABLE.error());
-    }
-    if !may_grant(tx, &held, std::slice::from_ref(&role))? {
-        return Err(MAY_NOT_GRANT.error());
-    }
-    Ok((role, held))
-}
-
-fn known(tx: &mut Tx, permissions: &[String]) -> Result<Vec<(PermissionId, String)>> {
-    let found = entity::named(tx.conn, permissions)?;
-    // Of two alike one is found.
-    if found.is_empty() || found.len() != permissions.len() {
-        return Err(UNKNOWN_PERMISSION.error());
-    }
-    Ok(found)
 }

@@ -91,6 +91,16 @@ async fn of_cron_jobs(ada: &Desk<'_>) -> Vec<Attempt> {
     ]
 }
 
+async fn of_packs(ada: &Desk<'_>) -> Vec<Attempt> {
+    let pack = |name: &str, version: &str| json!({ "pack": { "name": name, "version": version } });
+    let one = format!("/packs/{}", id_of(ada, "/packs", pack("one", "1")).await);
+    vec![
+        ("doorward.pack.pre.create", Method::POST, "/packs".into(), pack("two", "1")),
+        ("doorward.pack.pre.patch", Method::PUT, one.clone(), pack("one", "2")),
+        ("doorward.pack.pre.delete", Method::DELETE, one, Value::Null),
+    ]
+}
+
 async fn of_people(ada: &Desk<'_>) -> Vec<Attempt> {
     let invited = |email: &str| json!({ "email": email, "roles": [] });
     let first = ada.send("/auth/invitation", invited("one@a.example")).await;
@@ -143,7 +153,7 @@ async fn hook_4_every_change_of_what_a_tenant_has_is_asked_about(ground: Ground)
     let house = start(ground).await;
     let door = house.app.native("a").await;
     let ada = Desk::admin(&house.app, &door, "ada@a.example").await;
-    let rules = [of_rules(&ada).await, of_cron_jobs(&ada).await].concat();
+    let rules = [of_rules(&ada).await, of_cron_jobs(&ada).await, of_packs(&ada).await].concat();
     let attempts = [of_roles(&ada, "auth:user:list").await, rules, of_people(&ada).await].concat();
 
     let mut points: BTreeSet<&str> = ELSEWHERE.into();

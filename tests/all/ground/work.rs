@@ -17,7 +17,7 @@ use super::Ground;
 use super::app::{self, App};
 
 /// As long as something may take that happens by itself, a busy machine included.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server that leaves the work to the test's workers, who look often.
 pub fn idle(ground: &Ground) -> Config {

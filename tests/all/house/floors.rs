@@ -29,6 +29,7 @@ const FLOORS: &[&[&str]] = &[
     &["webhooks"],
     &["actions"],
     &["cronjobs"],
+    &["packs"],
     &["auth"],
     &["authentication"],
     &["openapi"],

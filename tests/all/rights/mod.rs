@@ -1,6 +1,7 @@
 //! Roles and permissions from outside: who makes them, who gives them, and what they open.
 
 mod catalogue;
+mod climbing;
 pub mod kit;
 mod matrix;
 mod objects;

@@ -34,6 +34,7 @@ struct Things {
     action: String,
     webhook: String,
     cronjob: String,
+    pack: String,
     /// Of that action.
     run: Value,
 }
@@ -51,6 +52,8 @@ impl Things {
         let webhook = desk.send("/webhooks", webhook).await;
         let cronjob = json!({ "name": name, "expression": "0 0 1 1 *", "trigger": "x.heard" });
         let cronjob = desk.send("/cronjobs", cronjob).await;
+        let pack = json!({ "pack": { "name": name, "version": "1" } });
+        let pack = desk.send("/packs", pack).await;
         desk.app.session(desk.door, desk.user).await;
         let newest = sessions::table.filter(sessions::user_id.eq(desk.user)).order(sessions::id.desc());
         let newest: SessionId = newest.select(sessions::id).first(&mut desk.app.ground.connect()).unwrap();
@@ -63,6 +66,7 @@ impl Things {
             action,
             webhook: webhook.says("id").to_owned(),
             cronjob: cronjob.says("id").to_owned(),
+            pack: pack.says("id").to_owned(),
             run,
         }
     }
@@ -80,6 +84,7 @@ impl Things {
             "id" if of_service == "jobs" => self.run["id"].as_str().map(str::to_owned),
             "id" if of_service == "cronjobs" => Some(self.cronjob.clone()),
             "cronjob" => Some(self.cronjob.clone()),
+            "id" if of_service == "packs" => Some(self.pack.clone()),
             "id" if of_service == "actions" => Some(self.action.clone()),
             "id" if of_service == "action-runs" => self.run["id"].as_str().map(str::to_owned),
             "event" | "chain" if of_service == "action-runs" => self.run[place].as_str().map(str::to_owned),
@@ -128,6 +133,7 @@ async fn ten_3_an_id_of_another_tenant_is_as_good_as_none_wherever_one_is_taken(
                 ours.ask(Verb::DELETE, &format!("/actions/{}", things.action), None).await;
                 ours.ask(Verb::DELETE, &format!("/webhooks/{}", things.webhook), None).await;
                 ours.ask(Verb::DELETE, &format!("/cronjobs/{}", things.cronjob), None).await;
+                ours.ask(Verb::DELETE, &format!("/packs/{}", things.pack), None).await;
             }
             found.insert(format!("{} {} {place}", route.method.word(), route.path), cells);
         }

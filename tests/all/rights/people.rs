@@ -124,7 +124,7 @@ async fn priv_3_the_last_active_admin_stays(ground: Ground) {
         "one who is shut out governs nothing"
     );
     assert_eq!(off.status, 200, "{}", off.text);
-    assert_eq!(ada.held().await.as_array().unwrap().len(), 11);
+    assert_eq!(ada.held().await.as_array().unwrap().len(), 12);
 }
 
 async fn whoever_asks_why_is_told_by_which_role_who_gave_it_and_when(ground: Ground) {

@@ -6,6 +6,7 @@ mod lists;
 mod live;
 mod people;
 mod poller;
+pub use poller::Poller;
 mod sockets;
 mod streams;
 mod users;

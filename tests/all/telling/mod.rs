@@ -1,7 +1,7 @@
 //! What is told of requests: why one was refused, what the log and the metrics say, and what they never say.
 
 mod actions;
-mod audit;
+pub mod audit;
 mod canaries;
 mod kills;
 mod panics;

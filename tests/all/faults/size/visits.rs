@@ -217,6 +217,7 @@ impl<'t> Visitor<'t> {
         self.reactions(home).await;
         self.webhooks(home).await;
         self.cronjobs(home).await;
+        self.packs(home).await;
         self.services(home).await;
         self.invite(home).await;
     }
@@ -245,6 +246,7 @@ impl<'t> Visitor<'t> {
             "webhooks",
             "deliveries",
             "cronjobs",
+            "packs",
             "jobs",
         ] {
             let first = app.get_as(door, by, &format!("/api/v1/{service}?$limit=1")).await;
@@ -362,6 +364,29 @@ impl<'t> Visitor<'t> {
         );
         assert_eq!(app.get_as(door, by, &format!("{one}/upcoming")).await.status, 200);
         assert_eq!(app.post_as(door, by, &format!("{one}/run"), json!({})).await.status, 200);
+        let gone = app.request(door, Method::DELETE, &one).bearer_auth(by);
+        assert_eq!(Reply::of(gone).await.status, 200);
+    }
+
+    /// Three packs, of which one is changed and taken away.
+    async fn packs(&self, home: &Home) {
+        let (app, door, by) = (&self.app, &home.door, &home.admin.access);
+        let at = "/api/v1/packs";
+        let pack = |number: i32, version: &str| {
+            let role = json!({ "identifier": format!("of-{number}-{}", home.tag) });
+            let job = json!({ "name": format!("of {number} {}", home.tag), "expression": "0 0 1 1 *", "trigger": "x.ticked" });
+            let name = format!("p{number}-{}", home.tag);
+            json!({ "pack": { "name": name, "version": version, "roles": [role], "cronJobs": [job] } })
+        };
+        let mut one = String::new();
+        for number in 0..3 {
+            let reply = app.post_as(door, by, at, pack(number, "1")).await;
+            assert_eq!(reply.status, 201, "{}", reply.text);
+            one = format!("{at}/{}", reply.says("id"));
+        }
+        assert_eq!(app.post_as(door, by, &format!("{at}/diff"), pack(2, "2")).await.status, 200);
+        let change = app.request(door, Method::PUT, &one).bearer_auth(by);
+        assert_eq!(Reply::of(change.json(&pack(2, "2"))).await.status, 200);
         let gone = app.request(door, Method::DELETE, &one).bearer_auth(by);
         assert_eq!(Reply::of(gone).await.status, 200);
     }

@@ -102,6 +102,24 @@ impl Tour<'_> {
         assert_eq!(self.ask(removed).await.status, 200);
     }
 
+    /// One is compared, installed, looked at, brought up to date and removed.
+    pub(super) async fn packs(&mut self, admin: &Holder) {
+        let (at, by, native) = ("/api/v1/packs", admin.access.clone(), self.native.clone());
+        let role = json!({ "identifier": "nova" });
+        let pack = json!({ "pack": { "name": "nova", "version": "1", "roles": [role] } });
+        self.done(&by, &format!("{at}/diff"), pack.clone()).await;
+        let made = self.done(&by, at, pack).await;
+        let one = format!("{at}/{}", made.says("id"));
+        let next = json!({ "pack": { "name": "nova", "version": "2" } });
+        let changed = self.request(&native, Method::PUT, &one).bearer_auth(&by);
+        assert_eq!(self.ask(changed.json(&next)).await.status, 200);
+        for path in [at, &one] {
+            assert_eq!(self.get_as(&by, path).await.status, 200, "{path}");
+        }
+        let removed = self.request(&native, Method::DELETE, &one).bearer_auth(&by);
+        assert_eq!(self.ask(removed).await.status, 200);
+    }
+
     pub(super) async fn people(&mut self, admin: &Holder) {
         let person = self.app.person(&self.native, &self.address("zoe")).await;
         let mine = self.app.session(&self.native, person).await;

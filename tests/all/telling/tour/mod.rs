@@ -54,6 +54,7 @@ impl<'a> Tour<'a> {
         self.actions(&admin).await;
         self.webhooks(&admin).await;
         self.cronjobs(&admin).await;
+        self.packs(&admin).await;
         self.sessions().await;
         self.rubbish(&admin).await;
     }
