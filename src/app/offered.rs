@@ -20,6 +20,7 @@ pub fn routes() -> Vec<Route> {
         permissions::service::catalogue::routes(),
         users::service::routes(),
         users::service::sessions::routes(),
+        users::service::members::routes(),
         auth::password::controller::routes(),
         auth::account::controller::routes(),
         auth::account::service::routes(),

@@ -55,6 +55,12 @@ impl PendingLogin {
             .optional()
     }
 
+    /// Of somebody who may not come in here any more.
+    pub fn end_all(conn: &mut DbConn, tenant: TenantId, user: UserId) -> QueryResult<usize> {
+        let theirs = pending_logins::table.filter(pending_logins::user_id.eq(user));
+        diesel::delete(theirs.filter(pending_logins::tenant_id.eq(tenant))).execute(conn)
+    }
+
     /// Takes it away; of two who finish it, one gets it.
     pub fn consume(
         conn: &mut DbConn,

@@ -146,6 +146,11 @@ impl Membership {
             .load(conn)
     }
 
+    /// With what they had here: roles, and the address by which they came in.
+    pub fn leave(conn: &mut DbConn, tenant: TenantId, user: UserId) -> QueryResult<usize> {
+        diesel::delete(memberships::table.find((tenant, user))).execute(conn)
+    }
+
     pub fn raise_epoch(conn: &mut DbConn, tenant: TenantId, user: UserId) -> QueryResult<usize> {
         diesel::update(memberships::table.find((tenant, user)))
             .set(memberships::epoch.eq(memberships::epoch + 1))

@@ -67,6 +67,8 @@ pub const ALL: &[Trigger] = triggers! {
     "doorward.invitation.post.accept" of "invitation": "Somebody accepted an invitation." { "user": "Who it is now." }
     "doorward.invitation.post.create" of "invitation": "Somebody was invited." {}
     "doorward.invitation.post.delete" of "invitation": "An invitation was taken back." {}
+    "doorward.membership.post.create" of "user": "Somebody who is at home in another tenant became a member." {}
+    "doorward.membership.post.delete" of "user": "Somebody who is at home in another tenant is a member no more." {}
     "doorward.pack.post.create" of "pack": "A pack was installed." { "name": "What it is called.", "version": "Which version." }
     "doorward.pack.post.delete" of "pack": "A pack was removed." { "name": "What it was called.", "version": "Which version it was." }
     "doorward.pack.post.patch" of "pack": "A pack was brought to another version." { "name": "What it is called.", "version": "Which version." }

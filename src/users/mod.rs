@@ -1,6 +1,6 @@
 //! People: what they see and edit of themselves, and what their tenant's admins do with their accounts.
 //!
-//! Routes: `/auth/me`, `/auth/list-users`, `/auth/user/*`. Services: `/users`, `/sessions`. Tables: `users`, `memberships`; reads every login table.
+//! Routes: `/auth/me`, `/auth/list-users`, `/auth/user/*`. Services: `/users`, `/memberships`, `/sessions`. Tables: `users`, `memberships`; reads every login table.
 
 pub mod answers;
 pub mod arrival;

@@ -1,5 +1,6 @@
 //! `/users`: a tenant's people as a service.
 
+pub mod members;
 pub mod sessions;
 
 use diesel::prelude::*;

@@ -69,7 +69,7 @@ fn changed(tx: &mut Tx, user: UserId, action: &'static str, trigger: &'static st
 }
 
 /// A tenant keeps somebody who can let others in.
-fn stays_governed(tx: &mut Tx, tenant: TenantId, leaving: UserId) -> Result<()> {
+pub fn stays_governed(tx: &mut Tx, tenant: TenantId, leaving: UserId) -> Result<()> {
     let Some(admin) = Role::named(tx.conn, tenant, known::ADMIN)? else { return Ok(()) };
     if is_last(tx, &admin, leaving)? { Err(LAST_ADMIN.error()) } else { Ok(()) }
 }

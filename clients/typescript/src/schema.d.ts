@@ -1154,6 +1154,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/memberships": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The tenant's memberships, a page at a time. */
+        get: operations["membershipsFind"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/memberships/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One membership, by its id. */
+        get: operations["membershipsGet"];
+        put?: never;
+        post?: never;
+        /** Remove a membership, and be told what it was. */
+        delete: operations["membershipsRemove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/multitenant/current": {
         parameters: {
             query?: never;
@@ -2115,6 +2150,20 @@ export interface components {
             session: components["schemas"]["MySession"];
             user: components["schemas"]["UserSummary"];
         };
+        Membership: {
+            /**
+             * Format: date-time
+             * @description Since when they belong here.
+             */
+            createdAt: string;
+            /** @description The tenant whose admins manage the account. */
+            homeTenantId: string;
+            /** @description The user's id. */
+            id: string;
+            /** @description Whether that is another one. */
+            isGuest: boolean;
+            name: string | null;
+        };
         /** @description RFC 8414, of which only what exists here is said. */
         Metadata: {
             grant_types_supported: string[];
@@ -2429,6 +2478,20 @@ export interface components {
         };
         PageOfListedRole: {
             data: components["schemas"]["ListedRole"][];
+            /** Format: int64 */
+            limit: number;
+            /** @description Send it as `$after`, with the same query, for the next page. Absent on the last one. */
+            next?: string | null;
+            /** Format: int64 */
+            skip: number;
+            /**
+             * Format: int64
+             * @description Of all pages together. Absent with `$total=false`, behind `$after`, and where there are too many to count.
+             */
+            total?: number | null;
+        };
+        PageOfMembership: {
+            data: components["schemas"]["Membership"][];
             /** Format: int64 */
             limit: number;
             /** @description Send it as `$after`, with the same query, for the next page. Absent on the last one. */
@@ -13420,6 +13483,369 @@ export interface operations {
             };
             /** @description `error.server.unsupportedMediaType` */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy`, `error.server.storageFull`, `error.server.undecided` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    membershipsFind: {
+        parameters: {
+            query?: {
+                $after?: string;
+                $and?: unknown[];
+                $limit?: number;
+                $or?: unknown[];
+                $select?: unknown[];
+                $skip?: number;
+                $sort?: Record<string, never>;
+                $total?: boolean;
+                createdAt?: string;
+                homeTenantId?: string;
+                id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOfMembership"];
+                };
+            };
+            /** @description `router.header.invalid`, `router.param.invalidEncoding`, `services.query.invalid` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy`, `error.server.storageFull` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    membershipsGet: {
+        parameters: {
+            query?: {
+                $select?: unknown[];
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Membership"];
+                };
+            };
+            /** @description `router.header.invalid`, `router.param.invalidEncoding`, `services.query.invalid` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `services.get.unknown` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validator.error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server.internal.rateLimit` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.busy`, `error.server.storageFull` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    membershipsRemove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Membership"];
+                };
+            };
+            /** @description `router.header.invalid`, `router.param.invalidEncoding`, `services.query.invalid` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.requireUser.invalidUser`, `sessionStore.get.revokedToken`, `sessionStore.verifyAndDecodeJWT.expiredToken`, `sessionStore.verifyAndDecodeJWT.invalidToken`, `sessionStore.verifyAndDecodeJWT.missingToken` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.origin.notAllowed`, `auth.requireUser.missingPermissions`, `auth.user.holdsMore` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.getUser.invalidUser`, `services.get.unknown` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `auth.setUserActive.lastAdmin`, `error.server.conflict`, `users.endMembership.atHome` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `services.precondition.failed` */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.maxFieldSize` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `error.server.urlTooLong` */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tracing::instrument;
 
-use super::{NO_PASSWORD_LOGIN, UNKNOWN_USER};
+use super::{AT_HOME, NO_PASSWORD_LOGIN, UNKNOWN_USER};
 use crate::base::{Email, Error, FieldError, ProofRequestId, Result, SessionId, UserId};
 use crate::components::line::Link;
 use crate::components::mail::messages::ResetPassword;
@@ -11,7 +11,7 @@ use crate::components::post::{self, Letter};
 use crate::components::words::Locale;
 use crate::db::tx::{Audit, Forget, Happened};
 use crate::identity::asking::Question;
-use crate::identity::{Scope, User};
+use crate::identity::{Membership, PendingLogin, Scope, User};
 use crate::permissions::steps::{RIGHTS, holds_no_more};
 use crate::services::UNKNOWN;
 use crate::users::answers::{UserSummary, Users};
@@ -114,6 +114,30 @@ pub async fn end_session(scope: &Scope, session: SessionId) -> Result<()> {
         holds_no_more(tx, &admin, owner)?;
         let ended = sessions::steps::end_one(tx, admin.tenant, session, (owner, "endedByAdmin"))?;
         if ended { Ok(()) } else { Err(UNKNOWN.error()) }
+    });
+    write.await
+}
+
+/// Ends a guest's stay: their roles, their way in and their sessions here go with it. Nobody is asked who could keep somebody in.
+///
+/// Refuses with `auth.getUser.invalidUser`, `users.endMembership.atHome`, `auth.user.holdsMore` and `auth.setUserActive.lastAdmin`.
+#[instrument(name = "users.end_membership", skip_all)]
+pub async fn end_membership(scope: &Scope, user: UserId) -> Result<()> {
+    let admin = scope.live()?.clone();
+    let write = scope.write(move |tx| {
+        tx.lock(RIGHTS, admin.tenant)?;
+        let person = User::member(tx.conn, admin.tenant, user)?.ok_or_else(|| UNKNOWN_USER.error())?;
+        if person.tenant_id == admin.tenant {
+            return Err(AT_HOME.error());
+        }
+        holds_no_more(tx, &admin, user)?;
+        steps::stays_governed(tx, admin.tenant, user)?;
+        sessions::steps::end_all(tx, user, Some(admin.tenant), None, "membershipEnded")?;
+        PendingLogin::end_all(tx.conn, admin.tenant, user)?;
+        Membership::leave(tx.conn, admin.tenant, user)?;
+        tx.forget(Forget::User(user))?;
+        tx.audit(Audit::success("users.end_membership").of("user", user))?;
+        tx.throw(Happened::new("doorward.membership.post.delete", "user", user))
     });
     write.await
 }

@@ -4,6 +4,7 @@ mod catalogue;
 mod climbing;
 pub mod kit;
 mod matrix;
+mod members;
 mod objects;
 mod people;
 mod races;

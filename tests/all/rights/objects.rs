@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
-use doorward::base::{RecordId, SessionId, UserId};
+use doorward::base::{RecordId, SessionId, TenantId, UserId};
 use doorward::db::schema::{invitations, roles, sessions, user_roles, users};
 use doorward::identity::route::Source;
 use doorward::identity::{Method, Route, serve};
@@ -26,6 +26,7 @@ const WHOSE: [&str; 3] = ["own", "of-b", "random"];
 /// What there is to be named in a tenant.
 struct Things {
     /// The admin who made them.
+    tenant: TenantId,
     admin: UserId,
     user: UserId,
     role: String,
@@ -58,6 +59,7 @@ impl Things {
         let newest = sessions::table.filter(sessions::user_id.eq(desk.user)).order(sessions::id.desc());
         let newest: SessionId = newest.select(sessions::id).first(&mut desk.app.ground.connect()).unwrap();
         Self {
+            tenant: desk.door.tenant,
             admin: desk.user,
             user: other.user,
             role: desk.create(name).await,
@@ -74,7 +76,7 @@ impl Things {
     fn named(&self, route: &Route, place: &str) -> Option<String> {
         let of_service = route.path.split('/').nth(1).unwrap_or_default();
         match place {
-            "id" if of_service == "users" => Some(self.user.to_string()),
+            "id" if ["users", "memberships"].contains(&of_service) => Some(self.user.to_string()),
             "id" if of_service == "sessions" => Some(self.session.clone()),
             "id" if of_service == "invitations" => Some(self.invitation.clone()),
             "id" if of_service == "webhooks" => Some(self.webhook.clone()),
@@ -93,6 +95,7 @@ impl Things {
             "userId" | "invitedBy" => Some(self.admin.to_string()),
             "id" if of_service == "roles" => Some(self.role.clone()),
             "user" => Some(self.user.to_string()),
+            "homeTenantId" => Some(self.tenant.to_string()),
             "actorId" => Some(self.admin.to_string()),
             "targetId" => Some(self.role.clone()),
             "role" => Some(self.role.clone()),

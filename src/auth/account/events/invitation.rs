@@ -188,7 +188,10 @@ fn link(tx: &mut Tx, live: &Live, token: &PlainToken, email: &Email) -> Result<O
         return Err(ANOTHER_PERSON.error());
     }
     let Some(invitation) = taken(tx, token)? else { return Ok(None) };
-    User::join(tx.conn, invitation.tenant_id, live.user, tx.now)?;
+    if User::join(tx.conn, invitation.tenant_id, live.user, tx.now)? {
+        let joined = Happened::new("doorward.membership.post.create", "user", live.user);
+        tx.within(invitation.tenant_id, |tx| tx.throw(joined))?;
+    }
     // A collision never refuses: that membership has no address here and is entered by switching.
     User::claim(tx.conn, (invitation.tenant_id, live.user), email, tx.now)?;
     welcome(tx, &invitation, live.user)

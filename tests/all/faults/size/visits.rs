@@ -237,6 +237,7 @@ impl<'t> Visitor<'t> {
         let user = home.person.user;
         for service in [
             "users",
+            "memberships",
             "sessions",
             "roles",
             "permissions",
@@ -259,6 +260,7 @@ impl<'t> Visitor<'t> {
         for path in ["users?email=nobody@a.example".into(), format!("sessions?userId={user}&revokedAt=")] {
             assert_eq!(app.get_as(door, by, &format!("/api/v1/{path}")).await.status, 200, "{path}");
         }
+        self.guests(home).await;
         let role = format!("/api/v1/roles/{}", made.says("id"));
         let removed = Reply::of(app.request(door, Method::DELETE, &role).bearer_auth(by)).await;
         assert_eq!(removed.status, 200, "{}", removed.text);
@@ -267,6 +269,20 @@ impl<'t> Visitor<'t> {
         let session = format!("/api/v1/sessions/{}", found.json["data"][0]["id"].as_str().unwrap());
         assert_eq!(Reply::of(app.request(door, Method::DELETE, &session).bearer_auth(by)).await.status, 200);
         assert_eq!(app.get_as(door, &ended.access, "/api/v1/auth/me").await.status, 401);
+    }
+
+    /// Somebody of another tenant comes and is sent away.
+    async fn guests(&self, home: &Home) {
+        let (app, door, by) = (&self.app, &home.door, &home.admin.access);
+        let far = format!("far-{}", home.tag);
+        app.found(&far).await;
+        let elsewhere = app.native(&far).await;
+        let guest = app.person(&elsewhere, &format!("guest-{}@far.example", home.tag)).await;
+        app.join(door, guest).await;
+        let guests = format!("/api/v1/memberships?homeTenantId={}", elsewhere.tenant);
+        assert_eq!(app.get_as(door, by, &guests).await.json["data"][0]["id"], json!(guest));
+        let stay = format!("/api/v1/memberships/{guest}");
+        assert_eq!(Reply::of(app.request(door, Method::DELETE, &stay).bearer_auth(by)).await.status, 200);
     }
 
     /// Two actions, of which one hears the other, and what they do when somebody is renamed.

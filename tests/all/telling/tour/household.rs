@@ -102,6 +102,21 @@ impl Tour<'_> {
         assert_eq!(self.ask(removed).await.status, 200);
     }
 
+    /// Somebody of another tenant comes and is sent away.
+    pub(super) async fn guests(&mut self, admin: &Holder) {
+        let (by, native) = (admin.access.clone(), self.native.clone());
+        self.app.found("elsewhere").await;
+        let elsewhere = self.app.native("elsewhere").await;
+        let guest = self.app.person(&elsewhere, &self.address("gus")).await;
+        self.app.join(&native, guest).await;
+        let one = format!("/api/v1/memberships/{guest}");
+        for path in ["/api/v1/memberships", &one] {
+            assert_eq!(self.get_as(&by, path).await.status, 200, "{path}");
+        }
+        let removed = self.request(&native, Method::DELETE, &one).bearer_auth(&by);
+        assert_eq!(self.ask(removed).await.status, 200);
+    }
+
     /// One is compared, installed, looked at, brought up to date and removed.
     pub(super) async fn packs(&mut self, admin: &Holder) {
         let (at, by, native) = ("/api/v1/packs", admin.access.clone(), self.native.clone());

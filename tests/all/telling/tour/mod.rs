@@ -55,6 +55,7 @@ impl<'a> Tour<'a> {
         self.webhooks(&admin).await;
         self.cronjobs(&admin).await;
         self.packs(&admin).await;
+        self.guests(&admin).await;
         self.sessions().await;
         self.rubbish(&admin).await;
     }
