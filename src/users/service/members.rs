@@ -52,7 +52,6 @@ impl Resource for Memberships {
     type Row = MembershipShown;
     const PATH: &'static str = "/memberships";
     const ONE: &'static str = "membership";
-    const SUBJECT: Option<&'static str> = Some("user");
     const FIELDS: &'static [Field] = &[
         Field::of("id", &memberships::user_id).filters().sorts(),
         Field::of("homeTenantId", &users::tenant_id).filters(),

@@ -1,5 +1,6 @@
 //! Who belongs to a tenant, and the end of a guest's stay.
 
+use doorward::permissions::known::OF_ADMIN;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -12,6 +13,7 @@ on_both!(
     ten_1_a_guests_stay_ends_here_and_nowhere_else,
     priv_2_nobody_sends_away_who_is_at_home_here_or_holds_more,
     of_fifty_who_send_a_guest_away_one_does,
+    priv_3_a_guest_who_alone_governs_stays,
 );
 
 /// Two tenants; somebody of the second who is a guest in the first, with a role.
@@ -77,6 +79,20 @@ async fn priv_2_nobody_sends_away_who_is_at_home_here_or_holds_more(ground: Grou
     // Her home manages her account, and not where she is a guest.
     assert_eq!(told(&end(&boss, json!(eve.user)).await), (409, "users.endMembership.atHome"));
     assert_eq!(ada.look("/memberships").await.json, stays);
+}
+
+async fn priv_3_a_guest_who_alone_governs_stays(ground: Ground) {
+    let app = App::start(ground).await;
+    let (door, there) = (app.native("a").await, app.native("b").await);
+    let eve = Desk::plain(&app, &there, "eve@b.example").await;
+    app.join(&door, eve.user).await;
+    app.promote(&door, eve.user).await;
+    let bob = Desk::clerk(&app, &door, "bob@a.example", OF_ADMIN).await;
+
+    let refused = bob.ask(Method::DELETE, &format!("/memberships/{}", eve.user), None).await;
+
+    assert_eq!(told(&refused), (409, "auth.setUserActive.lastAdmin"), "{}", refused.text);
+    assert_eq!(bob.look(&format!("/memberships/{}", eve.user)).await.status, 200);
 }
 
 async fn of_fifty_who_send_a_guest_away_one_does(ground: Ground) {
