@@ -1,10 +1,14 @@
 //! A pack is no way to a right, nor around those who are asked.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{names, wanted, welcome};
-use crate::ground::app::App;
+use crate::ground::app::{App, config};
+use crate::ground::sink::{Manner, Sink};
+use crate::ground::work::until;
 use crate::ground::{Ground, on_both};
 use crate::rights::kit::{Desk, told};
 use crate::telling::audit::written;
@@ -13,6 +17,7 @@ on_both!(
     priv_1_a_pack_gives_nothing_that_its_installer_does_not_hold,
     hook_4_a_pack_is_no_way_around_those_who_are_asked_of_its_parts,
     ten_1_a_pack_touches_its_own_tenant_alone,
+    race_4_what_is_changed_while_somebody_is_asked_is_looked_at_again,
 );
 
 const ALL: [&str; 6] = [
@@ -112,6 +117,34 @@ async fn hook_4_a_pack_is_no_way_around_those_who_are_asked_of_its_parts(ground:
             _ => assert_eq!(ada.ask(Method::DELETE, &one, None).await.status, 200),
         }
     }
+}
+
+/// What was compared before the question is not what is there after the answer.
+async fn race_4_what_is_changed_while_somebody_is_asked_is_looked_at_again(ground: Ground) {
+    let mut config = config(&ground);
+    config.egress.allow = vec!["127.0.0.0/8".parse().unwrap()];
+    let (app, sink) = (App::with(ground, config).await, Sink::start().await);
+    let door = app.native("a").await;
+    let ada = Desk::admin(&app, &door, "ada@a.example").await;
+    let one = format!("/packs/{}", ada.send("/packs", wanted(&welcome("1"))).await.says("id"));
+    let action = format!("/actions/{}", ada.look("/actions").await.json["data"][0]["id"].as_str().unwrap());
+    let webhook = ada.send("/webhooks", json!({ "url": sink.url(), "listens": ["x.never"] })).await;
+    let asks = json!({ "webhook": webhook.says("id"), "ifUnanswered": "allow" });
+    ada.makes(json!({ "name": "ask", "listens": ["doorward.pack.pre.patch"], "handler": "ask", "configuration": asks }))
+        .await;
+    let mut next = welcome("2");
+    next["actions"][0]["priority"] = json!(7);
+    sink.behave(&[Manner::SayLate(Duration::from_secs(2), 500), Manner::Answer(r#"{"allow":true}"#)]);
+
+    let by_hand = async {
+        until("it is asked", || async { !sink.kept().is_empty() }).await;
+        ada.ask(Method::PATCH, &action, Some(json!({ "isEnabled": false }))).await
+    };
+    let (upgraded, changed) = futures_util::join!(ada.ask(Method::PUT, &one, Some(wanted(&next))), by_hand);
+
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    assert_eq!(told(&upgraded), (409, "packs.changedByHand"), "{}", upgraded.text);
+    assert_eq!(ada.look(&action).await.json["isEnabled"], false);
 }
 
 async fn ten_1_a_pack_touches_its_own_tenant_alone(ground: Ground) {

@@ -105,8 +105,9 @@ impl Tour<'_> {
     /// Somebody of another tenant comes and is sent away.
     pub(super) async fn guests(&mut self, admin: &Holder) {
         let (by, native) = (admin.access.clone(), self.native.clone());
-        self.app.found("elsewhere").await;
-        let elsewhere = self.app.native("elsewhere").await;
+        let elsewhere = format!("else-{}", self.tag);
+        self.app.found(&elsewhere).await;
+        let elsewhere = self.app.native(&elsewhere).await;
         let guest = self.app.person(&elsewhere, &self.address("gus")).await;
         self.app.join(&native, guest).await;
         let one = format!("/api/v1/memberships/{guest}");
