@@ -6,15 +6,16 @@ use super::claims;
 use super::entity::Rights;
 use super::events::{BROKEN_RULE, NOBODY, NOT_ALLOWED, UNKNOWN_ROLE};
 use super::handlers::Doing;
+use super::later::{self, Later};
 use super::mailing;
-use crate::base::{Result, RoleId, TenantId, UserId};
+use crate::base::{ActionRunId, Result, RoleId, TenantId, UserId};
 use crate::db::tx::{Happened, Tx};
 use crate::identity::{House, User};
 use crate::permissions::entity::{self, Role};
 use crate::permissions::events::LAST_ADMIN;
 use crate::permissions::known::{self, PERMISSION_MANAGE, USER_LIST, USER_MANAGE};
 use crate::permissions::steps::{self, RIGHTS, held, is_last, may_grant};
-use crate::{sessions, users};
+use crate::{sessions, users, webhooks};
 
 /// In whose name, and about whom.
 pub struct About<'a> {
@@ -26,13 +27,14 @@ pub struct About<'a> {
     pub person: Option<UserId>,
     /// What is told of what happened.
     pub envelope: &'a Value,
+    /// None: it is a try.
+    pub run: Option<ActionRunId>,
 }
 
 /// Does it, and says what came of it. Doing it to somebody to whom it is done already is no failure.
 pub fn act(tx: &mut Tx, doing: &Doing, about: &About<'_>) -> Result<Value> {
-    if let Doing::Throw(trigger, data) = doing {
-        throw(tx, trigger, data, about.person)?;
-        return Ok(json!({ "thrown": trigger }));
+    if let Some(told) = told(tx, doing, about)? {
+        return Ok(told);
     }
     if let Some(foreseen) = foreseen(doing, about.envelope) {
         return foreseen;
@@ -72,10 +74,35 @@ pub fn act(tx: &mut Tx, doing: &Doing, about: &About<'_>) -> Result<Value> {
             users::steps::disable(tx, about.house, &locked)?;
             Ok(json!({ "disabled": person.is_active() }))
         }
-        Doing::Throw(..) | Doing::Deny(_) | Doing::Ask(_) | Doing::AddClaims(_) | Doing::Mail(_) => {
-            Ok(Value::Null)
-        }
+        // Told, foreseen or mailed.
+        _ => Ok(Value::Null),
     }
+}
+
+/// What only tells somebody takes no right: whoever may write an action may say what they know.
+fn told(tx: &mut Tx, doing: &Doing, about: &About<'_>) -> Result<Option<Value>> {
+    Ok(Some(match doing {
+        Doing::Throw(trigger, data) => {
+            throw(tx, trigger, data, about.person)?;
+            json!({ "thrown": trigger })
+        }
+        Doing::ThrowLater(after, trigger, data) => {
+            let at = tx.now + *after;
+            if let Some(run) = about.run {
+                later::enqueue(tx, at, Later { run, trigger: trigger.clone(), data: data.clone() })?;
+            }
+            json!({ "throws": trigger, "at": at })
+        }
+        Doing::Webhook(webhook) => {
+            let is_new = webhooks::steps::tell(tx, *webhook, about.envelope)?;
+            json!({ "sent": is_new })
+        }
+        Doing::Chat(webhook, text) => {
+            webhooks::steps::say(tx, *webhook, (about.envelope, text))?;
+            json!({ "said": true })
+        }
+        _ => return Ok(None),
+    }))
 }
 
 /// By hand and in a try there is nothing to refuse and no token: it says what it would do.

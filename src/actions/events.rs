@@ -126,6 +126,7 @@ pub async fn dry_run(scope: &Scope, id: ActionId, about: Supposed) -> Result<Tri
             bounds: &bounds,
             person: person(&envelope),
             envelope: &envelope,
+            run: None,
         };
         let doing = action.handler.read(&action.configuration.0);
         let done = doing

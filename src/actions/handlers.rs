@@ -1,5 +1,7 @@
 //! What an action can do: the handlers, and the configuration of each.
 
+use std::time::Duration;
+
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -12,18 +14,25 @@ use crate::triggers::catalogue::is_own;
 
 /// Characters of a reason.
 const REASON: usize = 200;
+/// Seconds that a trigger may wait. What it follows from is kept for longer, and says what may follow.
+const LATEST: u64 = 28 * 24 * 3600;
+/// Characters of what is said in a chat.
+const SAID: usize = 2000;
 
 crate::choice! {
     Kind {
         AddClaims = "addClaims",
         Ask = "ask",
         AssignRole = "assignRole",
+        Chat = "chat",
         Deny = "deny",
         DisableUser = "disableUser",
         EndSessions = "endSessions",
         Mail = "mail",
         TakeRole = "takeRole",
         Throw = "throw",
+        ThrowLater = "throwLater",
+        Webhook = "webhook",
     }
 }
 
@@ -35,6 +44,9 @@ pub enum Doing {
     EndSessions,
     DisableUser,
     Throw(String, Value),
+    ThrowLater(Duration, String, Value),
+    Webhook(WebhookId),
+    Chat(WebhookId, String),
     /// Says no, in the tenant's words or in ours.
     Deny(Option<String>),
     Ask(Asked),
@@ -43,6 +55,15 @@ pub enum Doing {
 }
 
 impl Doing {
+    /// Whom it has to know.
+    pub fn webhook(&self) -> Option<WebhookId> {
+        match self {
+            Self::Ask(asked) => Some(asked.webhook),
+            Self::Webhook(webhook) | Self::Chat(webhook, _) => Some(*webhook),
+            _ => None,
+        }
+    }
+
     /// Whether it decides what stands in tokens, which a tenant's backends take for rights.
     pub fn adds_claims(&self) -> bool {
         match self {
@@ -141,6 +162,37 @@ struct Thrown {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+struct ThrownLater {
+    /// Seconds from now; 28 days at most.
+    #[schemars(range(min = 1, max = 2_419_200))]
+    after: u64,
+    /// A trigger of your own: it begins with `x.`.
+    #[schemars(length(max = 100), regex(pattern = r"^x(\.[A-Za-z0-9_-]+)+$"))]
+    trigger: String,
+    /// Told with it, beside whom it concerns.
+    #[serde(default)]
+    data: Map<String, Value>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct WhichWebhook {
+    /// A webhook of this tenant, whatever it listens to.
+    webhook: WebhookId,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Said {
+    /// A webhook of this tenant at the address that the chat gave for incoming messages.
+    webhook: WebhookId,
+    /// What is said there; `{{user.name}}` stands for what is told of what happened.
+    #[schemars(length(min = 1, max = 2000))]
+    text: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Nothing {}
 
 impl Kind {
@@ -150,11 +202,14 @@ impl Kind {
             Self::AddClaims => "Before a token is given: adds claims to it, below `ext`.",
             Self::Deny => "Before it is done: says no where the conditions hold.",
             Self::AssignRole => "Gives the person whom it concerns a role.",
+            Self::Chat => "Says something in a chat (Slack, Mattermost, Teams), by a webhook of yours.",
             Self::DisableUser => "Switches the person's account off and ends their sessions.",
             Self::EndSessions => "Ends the person's sessions in this tenant.",
             Self::Mail => "Mails the person, or those who have a role, in your own words.",
             Self::TakeRole => "Takes a role from the person whom it concerns.",
             Self::Throw => "Throws a trigger of your own, to which other actions listen.",
+            Self::ThrowLater => "Throws a trigger of your own after a while, if the action is still there.",
+            Self::Webhook => "Tells a webhook of yours of what happened, whatever that listens to.",
         }
     }
 
@@ -164,7 +219,8 @@ impl Kind {
             Self::AssignRole | Self::TakeRole => Some(PERMISSION_MANAGE),
             Self::DisableUser | Self::EndSessions => Some(USER_MANAGE),
             Self::Mail => Some(USER_LIST),
-            Self::Throw | Self::Ask | Self::Deny | Self::AddClaims => None,
+            Self::Throw | Self::ThrowLater | Self::Webhook | Self::Chat => None,
+            Self::Ask | Self::Deny | Self::AddClaims => None,
         }
     }
 
@@ -180,6 +236,9 @@ impl Kind {
             Self::AssignRole | Self::TakeRole => generator.into_root_schema_for::<WhichRole>(),
             Self::DisableUser | Self::EndSessions => generator.into_root_schema_for::<Nothing>(),
             Self::Throw => generator.into_root_schema_for::<Thrown>(),
+            Self::ThrowLater => generator.into_root_schema_for::<ThrownLater>(),
+            Self::Webhook => generator.into_root_schema_for::<WhichWebhook>(),
+            Self::Chat => generator.into_root_schema_for::<Said>(),
             Self::Mail => generator.into_root_schema_for::<Notice>(),
             Self::Ask => generator.into_root_schema_for::<Asked>(),
             Self::AddClaims => generator.into_root_schema_for::<Claims>(),
@@ -195,15 +254,7 @@ impl Kind {
             Self::TakeRole => Doing::TakeRole(shaped::<WhichRole>(configuration)?.role),
             Self::DisableUser => shaped::<Nothing>(configuration).map(|_| Doing::DisableUser)?,
             Self::EndSessions => shaped::<Nothing>(configuration).map(|_| Doing::EndSessions)?,
-            Self::Mail => {
-                let notice: Notice = shaped(configuration)?;
-                if !notice.is_well() {
-                    return Err("`to` is `person` or `role:IDENTIFIER`; a subject has 120 characters at most, a text \
-                                4,000, and each of its lines 250."
-                        .into());
-                }
-                Doing::Mail(notice)
-            }
+            Self::Mail => Doing::Mail(notice(configuration)?),
             Self::Ask => {
                 let asked: Asked = shaped(configuration)?;
                 claims::are_names(asked.claims.iter())?;
@@ -223,12 +274,45 @@ impl Kind {
             }
             Self::Throw => {
                 let Thrown { trigger, data } = shaped(configuration)?;
-                if !is_own(&trigger) {
-                    return Err("A trigger of your own begins with `x.`: `x.welcome`.".into());
-                }
-                Doing::Throw(trigger, json!(data))
+                Doing::Throw(own(trigger)?, json!(data))
             }
+            Self::ThrowLater => later(configuration)?,
+            Self::Webhook => Doing::Webhook(shaped::<WhichWebhook>(configuration)?.webhook),
+            Self::Chat => chat(configuration)?,
         })
+    }
+}
+
+fn notice(configuration: &Value) -> Result<Notice, String> {
+    let notice: Notice = shaped(configuration)?;
+    if notice.is_well() {
+        return Ok(notice);
+    }
+    Err("`to` is `person` or `role:IDENTIFIER`; a subject has 120 characters at most, a text 4,000, and each of its lines 250."
+        .into())
+}
+
+fn later(configuration: &Value) -> Result<Doing, String> {
+    let ThrownLater { after, trigger, data } = shaped(configuration)?;
+    if !(1..=LATEST).contains(&after) {
+        return Err("`after` is a number of seconds, 28 days (2,419,200) at most.".into());
+    }
+    Ok(Doing::ThrowLater(Duration::from_secs(after), own(trigger)?, json!(data)))
+}
+
+fn chat(configuration: &Value) -> Result<Doing, String> {
+    let Said { webhook, text } = shaped(configuration)?;
+    if text.trim().is_empty() || text.chars().count() > SAID {
+        return Err("A text of 1 to 2,000 characters.".into());
+    }
+    Ok(Doing::Chat(webhook, text))
+}
+
+fn own(trigger: String) -> Result<String, String> {
+    if is_own(&trigger) {
+        Ok(trigger)
+    } else {
+        Err("A trigger of your own begins with `x.`: `x.welcome`.".into())
     }
 }
 
@@ -257,6 +341,13 @@ mod tests {
         assert!(read(Kind::AssignRole, json!({ "role": 1 })).is_err());
         assert!(read(Kind::EndSessions, json!({ "all": true })).is_err());
         assert!(read(Kind::Throw, json!({ "trigger": "doorward.user.post.create" })).is_err());
+        assert!(read(Kind::ThrowLater, json!({ "after": 0, "trigger": "x.later" })).is_err());
+        assert!(read(Kind::ThrowLater, json!({ "after": LATEST + 1, "trigger": "x.later" })).is_err());
+        assert!(
+            read(Kind::ThrowLater, json!({ "after": LATEST, "trigger": "doorward.user.post.create" }))
+                .is_err()
+        );
+        assert!(read(Kind::Chat, json!({ "webhook": WebhookId::new(), "text": " " })).is_err());
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::db::tx::Tx;
 use crate::identity::User;
 use crate::permissions::entity::{Role, first_holders};
 use crate::permissions::known::USER_LIST;
+use crate::triggers::filling::filled;
 use crate::users::entity::address;
 
 /// Letters of one run.
@@ -27,7 +28,7 @@ pub fn mail(tx: &mut Tx, about: &About<'_>, (notice, rights): (&Notice, &BTreeSe
         return Err(NOT_ALLOWED.error());
     }
     about.house.limiter.spend("action-mail", about.tenant.0.as_bytes(), 1)?;
-    let filled = |text: &str| filled(text, about.envelope);
+    let filled = |text: &str| filled(text, about.envelope, |told| Line::new(told).as_str().to_owned());
     let message = messages::Notice {
         subject: Line::new(&filled(&notice.subject)),
         lines: notice.text.lines().map(|line| Line::new(&filled(line))).collect(),
@@ -51,41 +52,4 @@ fn recipients(tx: &mut Tx, about: &About<'_>, notice: &Notice) -> Result<Vec<Use
     };
     let role = Role::named(tx.conn, about.tenant, identifier)?.ok_or_else(|| UNKNOWN_ROLE.error())?;
     Ok(first_holders(tx.conn, &role, MOST)?)
-}
-
-/// `{{user.name}}` becomes what stands there, as one line; what is none becomes nothing.
-fn filled(text: &str, envelope: &Value) -> String {
-    let mut said = String::new();
-    let mut rest = text;
-    while let Some((before, behind)) = rest.split_once("{{") {
-        said.push_str(before);
-        let Some((path, after)) = behind.split_once("}}") else {
-            said.push_str("{{");
-            rest = behind;
-            continue;
-        };
-        let found = path.trim().split('.').try_fold(envelope, |value, name| value.get(name));
-        match found {
-            Some(Value::String(text)) => said.push_str(Line::new(text).as_str()),
-            Some(value @ (Value::Number(_) | Value::Bool(_))) => said.push_str(&value.to_string()),
-            _ => {}
-        }
-        rest = after;
-    }
-    said.push_str(rest);
-    said
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_filled_in_once_and_stay_one_line() {
-        let envelope = json!({ "user": { "name": "Eve\r\nBcc: {{user.secret}}", "secret": "x" }, "data": { "count": 3 } });
-
-        let said = filled("{{ user.name }}: {{data.count}} {{nobody.here}}{{user}}, {{ and", &envelope);
-
-        assert_eq!(said, "Eve Bcc: {{user.secret}}: 3 , {{ and");
-    }
 }

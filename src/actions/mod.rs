@@ -15,6 +15,7 @@ mod cost;
 pub mod entity;
 pub mod events;
 pub mod handlers;
+mod later;
 mod listening;
 mod mailing;
 mod running;
@@ -31,6 +32,7 @@ use crate::management::cleaning::{self, BATCH};
 pub fn handlers() -> Vec<Handler> {
     vec![
         running::handler(),
+        later::handler(),
         Handler::new("actionRuns.clean", clean).at("30 1 * * *").within(cleaning::PATIENCE),
     ]
 }

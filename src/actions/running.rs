@@ -91,6 +91,7 @@ async fn once(scope: &Scope, job: &Claimed, (trial, attempt): (&Trial, &Attempt)
                 bounds: &trial.run.bounds.0,
                 person,
                 envelope: &trial.envelope,
+                run: Some(trial.run.id),
             };
             let doing = action.handler.read(&action.configuration.0);
             let doing = doing.map_err(|why| super::events::BROKEN_CONFIGURATION.saying(why))?;

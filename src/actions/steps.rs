@@ -24,7 +24,7 @@ pub fn make(tx: &mut Tx, by: &Live, action: Action) -> Result<ActionId> {
     checked(&action)?;
     let bounds = Json(may_run_as(tx, by, &[&action])?);
     let action = Action { bounds, created_at: tx.now, updated_at: tx.now, ..action };
-    knows_whom_to_ask(tx, &action)?;
+    knows_its_webhook(tx, &action)?;
     if Action::count(tx.conn, by.tenant)? >= MOST {
         return Err(TOO_MANY_ACTIONS.error());
     }
@@ -43,7 +43,7 @@ pub fn set(tx: &mut Tx, by: &Live, id: ActionId, change: impl FnOnce(Action) -> 
     checked(&action)?;
     let bounds = Json(may_run_as(tx, by, &[&was, &action])?);
     let action = Action { bounds, updated_at: tx.now, ..action };
-    knows_whom_to_ask(tx, &action)?;
+    knows_its_webhook(tx, &action)?;
     if Action::is_named(tx.conn, by.tenant, &action.name, id)? {
         return Err(DUPLICATE_NAME.error());
     }
@@ -76,9 +76,10 @@ pub fn told(tx: &mut Tx, action: &Action, (event, trigger): (&'static str, &'sta
     tx.throw(Happened::new(trigger, "action", action.id).with(data))
 }
 
-fn knows_whom_to_ask(tx: &mut Tx, action: &Action) -> Result<()> {
-    let Ok(Doing::Ask(asked)) = action.handler.read(&action.configuration.0) else { return Ok(()) };
-    if Webhook::find(tx.conn, action.tenant_id, asked.webhook)?.is_some() {
+fn knows_its_webhook(tx: &mut Tx, action: &Action) -> Result<()> {
+    let doing = action.handler.read(&action.configuration.0).ok();
+    let Some(webhook) = doing.as_ref().and_then(Doing::webhook) else { return Ok(()) };
+    if Webhook::find(tx.conn, action.tenant_id, webhook)?.is_some() {
         return Ok(());
     }
     let detail = "This tenant has no such webhook.";

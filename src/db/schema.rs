@@ -440,6 +440,7 @@ table! { deliveries (id) {
     updated_at -> Instant,
     ended_at -> Nullable<Instant>,
     due_at -> Nullable<Instant>,
+    text -> Nullable<Text>,
 } }
 
 table! { outbox_places (name) {

@@ -6,4 +6,5 @@ pub mod catalogue;
 pub mod controller;
 pub mod entity;
 pub mod envelope;
+pub mod filling;
 pub mod outbox;

@@ -46,6 +46,8 @@ pub struct DeliveryShown {
     pub trigger: String,
     /// What is told, as far as it was known when it happened.
     pub envelope: Value,
+    /// What an action says by it in a chat; null where the event itself is told.
+    pub text: Option<String>,
     pub state: DeliveryState,
     pub attempts: i32,
     pub last_status: Option<i32>,
@@ -65,6 +67,7 @@ impl From<Delivery> for DeliveryShown {
             event: delivery.event_id,
             trigger: delivery.trigger_name,
             envelope: delivery.envelope.0,
+            text: delivery.text,
             state: delivery.state,
             attempts: delivery.attempts,
             last_status: delivery.last_status,

@@ -32,8 +32,8 @@ pub async fn ask(
     if !webhook.is_enabled {
         return Ok(Said::Nothing("The webhook is switched off.".into()));
     }
-    let body = message::about((id, trigger), tenant, message::seen(envelope, webhook));
-    let outgoing = sending::signed(house, (webhook, id.to_string()), (body, within))?;
+    let message = message::about((id, trigger), tenant, message::seen(envelope, webhook));
+    let outgoing = sending::signed(house, (webhook, id.to_string()), (message, within))?;
     Ok(match house.egress.post(outgoing).await {
         Ok(answered) if answered.is_cut => Said::Nothing("Its answer is too long.".into()),
         Ok(answered) if (200..300).contains(&answered.status) => understood(&answered.body),

@@ -23,8 +23,8 @@ pub struct NewWebhook {
     #[serde(default)]
     #[schemars(length(max = 500))]
     pub description: String,
-    /// Triggers, by their names; `*` stands for one word.
-    #[schemars(length(min = 1, max = 20))]
+    /// Triggers, by their names; `*` stands for one word. None where it only serves actions.
+    #[schemars(length(max = 20))]
     pub listens: Vec<String>,
     #[serde(default = "yes")]
     pub is_enabled: bool,
@@ -42,7 +42,7 @@ pub struct WebhookChange {
     pub url: Option<String>,
     #[schemars(length(max = 500))]
     pub description: Option<String>,
-    #[schemars(length(min = 1, max = 20))]
+    #[schemars(length(max = 20))]
     pub listens: Option<Vec<String>>,
     pub is_enabled: Option<bool>,
 }
@@ -83,8 +83,8 @@ pub fn checked(webhook: &Webhook, egress: &Egress) -> Result<()> {
         fault("description", "validator.length", format!("At most {DESCRIPTION} characters."));
     }
     let listens = &webhook.listens.0;
-    if listens.is_empty() || listens.len() > LISTENED {
-        fault("listens", "validator.length", format!("1 to {LISTENED} triggers."));
+    if listens.len() > LISTENED {
+        fault("listens", "validator.length", format!("At most {LISTENED} triggers."));
     }
     for (at, _) in listens.iter().enumerate().filter(|(_, pattern)| !is_pattern(pattern)).take(LISTENED) {
         let detail = "This can never happen; GET /triggers names what can.";

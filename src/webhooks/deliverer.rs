@@ -225,8 +225,8 @@ impl Crew {
         let packed = self.house.db.within(tenant.id).read(move |conn| {
             let pack = |(delivery, webhook): &(Delivery, Webhook)| {
                 let envelope = completed(conn, &tenant, delivery.envelope.0.clone())?;
-                let body = message::of((delivery, webhook), &tenant, envelope);
-                Ok(Parcel { delivery: delivery.clone(), webhook: webhook.clone(), body })
+                let message = message::of((delivery, webhook), &tenant, envelope);
+                Ok(Parcel { delivery: delivery.clone(), webhook: webhook.clone(), message })
             };
             deliveries.iter().map(pack).collect()
         });

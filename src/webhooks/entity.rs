@@ -112,6 +112,8 @@ pub struct Delivery {
     pub ended_at: Option<Timestamp>,
     /// While it is queued: when it is tried next, or until when somebody is at it.
     pub due_at: Option<Timestamp>,
+    /// What is said in a chat, with names that are filled in when it is sent; none where the event itself is told.
+    pub text: Option<String>,
 }
 
 /// What one try came to.
@@ -124,6 +126,33 @@ pub struct Tried {
 }
 
 impl Delivery {
+    /// Due at once.
+    pub fn new(
+        (tenant, webhook): (TenantId, WebhookId),
+        (event, trigger, envelope): (DomainEventId, String, Value),
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id: DeliveryId::new(),
+            tenant_id: tenant,
+            webhook_id: webhook,
+            event_id: event,
+            trigger_name: trigger,
+            envelope: Json(envelope),
+            state: DeliveryState::Queued,
+            attempts: 0,
+            last_status: None,
+            last_error: None,
+            last_answer: None,
+            duration_ms: None,
+            created_at: now,
+            updated_at: now,
+            ended_at: None,
+            due_at: Some(now),
+            text: None,
+        }
+    }
+
     pub fn find(conn: &mut DbConn, tenant: TenantId, id: DeliveryId) -> QueryResult<Option<Self>> {
         let this = deliveries::table.find(id).filter(deliveries::tenant_id.eq(tenant));
         this.select(columns::<Self>()).get_result(conn).optional()

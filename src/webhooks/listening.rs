@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::entity::{Delivery, DeliveryState, Webhook};
-use crate::base::{DeliveryId, RecordId, Result, TenantId, Timestamp, WebhookId};
-use crate::db::Json;
+use super::entity::{Delivery, Webhook};
+use crate::base::{RecordId, Result, WebhookId};
 use crate::db::tx::Tx;
-use crate::triggers::entity::Event;
 use crate::triggers::envelope;
 use crate::triggers::outbox::{HeardBy, Listener, Listening};
 
@@ -33,28 +31,8 @@ fn begin(tx: &mut Tx, heard: &[HeardBy<'_>]) -> Result<()> {
     let mut deliveries = Vec::new();
     for (event, ids) in heard {
         let to = ids.iter().map(|id| WebhookId::of(id.0)).filter(|webhook| known.contains(webhook));
-        deliveries.extend(to.map(|webhook| delivery((event, tenant), webhook, tx.now)));
+        let told = || (event.id, event.trigger.clone(), envelope::of(event));
+        deliveries.extend(to.map(|webhook| Delivery::new((tenant, webhook), told(), tx.now)));
     }
     if Delivery::insert(tx.conn, &deliveries)? { tx.ring() } else { Ok(()) }
-}
-
-fn delivery((event, tenant): (&Event, TenantId), webhook: WebhookId, now: Timestamp) -> Delivery {
-    Delivery {
-        id: DeliveryId::new(),
-        tenant_id: tenant,
-        webhook_id: webhook,
-        event_id: event.id,
-        trigger_name: event.trigger.clone(),
-        envelope: Json(envelope::of(event)),
-        state: DeliveryState::Queued,
-        attempts: 0,
-        last_status: None,
-        last_error: None,
-        last_answer: None,
-        duration_ms: None,
-        created_at: now,
-        updated_at: now,
-        ended_at: None,
-        due_at: Some(now),
-    }
 }

@@ -13,6 +13,7 @@ mod message;
 pub mod secret;
 mod sending;
 pub mod service;
+pub mod steps;
 
 pub use deliverer::Deliverer;
 pub use listening::listener;

@@ -6,7 +6,8 @@ use tracing::instrument;
 
 use super::entity::claim::Ended;
 use super::entity::{Delivery, DeliveryState, Tried, Webhook};
-use super::{message, secret};
+use super::message::Message;
+use super::secret;
 use crate::base::{Error, Result};
 use crate::components::egress::Outgoing;
 use crate::identity::House;
@@ -26,7 +27,7 @@ const GONE: i32 = 410;
 pub struct Parcel {
     pub delivery: Delivery,
     pub webhook: Webhook,
-    pub body: Vec<u8>,
+    pub message: Message,
 }
 
 /// Tries it once. What keeps us from trying is ours to mend, and the receiver misses nothing by it.
@@ -63,7 +64,7 @@ pub async fn attempt(house: &House, parcel: Parcel) -> Ended {
 #[instrument(name = "webhooks.send", skip_all, fields(delivery = %parcel.delivery.id, trigger = %parcel.delivery.trigger_name))]
 async fn send(house: &House, parcel: &Parcel) -> Result<Tried> {
     let id = parcel.delivery.id.to_string();
-    let outgoing = signed(house, (&parcel.webhook, id), (parcel.body.clone(), WITHIN))?;
+    let outgoing = signed(house, (&parcel.webhook, id), (parcel.message.clone(), WITHIN))?;
     let begun = Instant::now();
     let answered = house.egress.post(outgoing).await;
     let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
@@ -82,14 +83,14 @@ async fn send(house: &House, parcel: &Parcel) -> Result<Tried> {
 pub fn signed(
     house: &House,
     (webhook, id): (&Webhook, String),
-    (body, within): (Vec<u8>, Duration),
+    (Message { content_type, body }, within): (Message, Duration),
 ) -> Result<Outgoing> {
     let now = house.clock.now();
     let seconds = now.seconds().to_string();
     let signed = [id.as_bytes(), b".", seconds.as_bytes(), b".", &body].concat();
     let signature = secret::signatures(&house.vault, webhook, &signed, now)?;
     let headers = vec![
-        ("content-type", message::CONTENT_TYPE.to_owned()),
+        ("content-type", content_type.to_owned()),
         ("webhook-id", id),
         ("webhook-timestamp", seconds),
         ("webhook-signature", signature),

@@ -1918,6 +1918,8 @@ export interface components {
             /** Format: int32 */
             lastStatus: number | null;
             state: components["schemas"]["DeliveryState"];
+            /** @description What an action says by it in a chat; null where the event itself is told. */
+            text: string | null;
             trigger: string;
             /** @description An opaque id. */
             webhook: string;
@@ -2081,7 +2083,7 @@ export interface components {
             keys: components["schemas"]["Jwk"][];
         };
         /** @enum {string} */
-        Kind: "addClaims" | "ask" | "assignRole" | "deny" | "disableUser" | "endSessions" | "mail" | "takeRole" | "throw";
+        Kind: "addClaims" | "ask" | "assignRole" | "chat" | "deny" | "disableUser" | "endSessions" | "mail" | "takeRole" | "throw" | "throwLater" | "webhook";
         ListedDevice: {
             name: string;
             platform: components["schemas"]["Platform"];
@@ -2277,7 +2279,7 @@ export interface components {
             description: string;
             /** @default true */
             isEnabled: boolean;
-            /** @description Triggers, by their names; `*` stands for one word. */
+            /** @description Triggers, by their names; `*` stands for one word. None where it only serves actions. */
             listens: string[];
             /** @description Whom to tell: https, at port 443 or 8443. */
             url: string;

@@ -10,3 +10,4 @@ mod mailing;
 mod making;
 mod rights;
 mod running;
+mod telling;

@@ -2,4 +2,4 @@
 
 mod making;
 mod places;
-mod sending;
+pub mod sending;
