@@ -30,6 +30,7 @@ pub mod development;
 pub mod guesses;
 pub mod http;
 pub mod identity;
+pub mod inbound;
 pub mod jobs;
 pub mod management;
 pub mod openapi;

@@ -7,6 +7,7 @@
 mod acting;
 pub mod answers;
 mod asking;
+pub mod beginning;
 pub mod changes;
 pub mod claims;
 pub mod conditions;

@@ -5,7 +5,7 @@ use crate::identity::{Handler, Route};
 use crate::services::sockets;
 use crate::triggers::outbox::Listener;
 use crate::{
-    actions, audit, auth, authentication, cronjobs, development, jobs, management, openapi, packs,
+    actions, audit, auth, authentication, cronjobs, development, inbound, jobs, management, openapi, packs,
     permissions, sessions, tenancy, tokens, triggers, users, webhooks,
 };
 
@@ -31,6 +31,7 @@ pub fn routes() -> Vec<Route> {
         actions::controller::routes(),
         webhooks::controller::routes(),
         cronjobs::controller::routes(),
+        inbound::controller::routes(),
         packs::controller::routes(),
         jobs::service::routes(),
         sockets::routes(),

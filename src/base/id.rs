@@ -126,5 +126,5 @@ kinds! {
     Invitation => InvitationId, SigningKey => SigningKeyId, DomainEvent => DomainEventId,
     Delivery => DeliveryId, Job => JobId, Audit => AuditId, Device => DeviceId, Request => RequestId,
     Record => RecordId, Action => ActionId, ActionRun => ActionRunId, Webhook => WebhookId, CronJob => CronJobId,
-    Pack => PackId,
+    Pack => PackId, InboundWebhook => InboundWebhookId,
 }

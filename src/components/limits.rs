@@ -30,5 +30,7 @@ pub fn classes(config: &Config) -> Vec<Class> {
         per("mail", limits.mails_per_address_per_hour.get(), hour),
         // Of a tenant: an action in a loop fills nobody's mailbox.
         per("action-mail", 200, hour),
+        // Of an inbound webhook: its sender is known by its signature, and may still be a loop.
+        per("inbound", 600, minute),
     ]
 }

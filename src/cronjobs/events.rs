@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 use tracing::instrument;
 
 use super::answers::{Thrown, Upcoming};
@@ -10,10 +10,9 @@ use super::calendar::{Calendar, Times};
 use super::changes::{CronJobChange, NewCronJob};
 use super::entity::CronJob;
 use super::steps::{self, found, writers};
-use crate::actions::entity::{Run, RunState};
-use crate::base::{ActionId, ActionRunId, CronJobId, DomainEventId, Error, Result};
-use crate::db::Json;
-use crate::db::tx::{Audit, Happened, Tx};
+use crate::actions::beginning::{Beginning, begin};
+use crate::base::{ActionRunId, CronJobId, DomainEventId, Error, RecordId, Result};
+use crate::db::tx::{Audit, Tx};
 use crate::identity::Scope;
 use crate::identity::asking::Question;
 
@@ -91,43 +90,23 @@ pub async fn run_now(scope: &Scope, id: CronJobId) -> Result<Thrown> {
     write.await
 }
 
-/// A run stands for it among those of actions. What hears it follows from that run, and so does no more than whoever wrote the
-/// cron job could (PRIV-1), and not for ever.
+/// What hears it does no more than whoever wrote the cron job could.
 pub fn throw(tx: &mut Tx, job: &CronJob, due: &Times, bounds: BTreeSet<String>) -> Result<ActionRunId> {
     let Some(tenant) = job.tenant_id else { return Err(Error::internal("a cron job of no tenant")) };
-    let (id, event) = (ActionRunId::new(), DomainEventId::new());
-    let actor = tx.cause.actor;
-    let run = Run {
-        id,
-        tenant_id: tenant,
-        action_id: ActionId::of(job.id.0),
-        action_name: job.name.clone(),
-        event_id: event,
-        trigger_name: job.trigger_name.clone(),
-        chain_id: event,
-        depth: 0,
-        bounds: Json(bounds),
-        envelope: Json(json!({
-            "event": job.trigger_name, "id": event, "time": tx.now, "actor": { "kind": actor.kind, "id": actor.id },
-            "subject": { "kind": "cronjob", "id": job.id }, "data": job.data.0,
-        })),
-        state: RunState::Done,
-        attempts: 1,
-        detail: Json(
-            json!({ "thrown": job.trigger_name, "due": due.last, "missed": due.count.saturating_sub(1) }),
-        ),
-        last_error: None,
-        duration_ms: None,
-        created_at: tx.now,
-        updated_at: tx.now,
-        ended_at: Some(tx.now),
-    };
-    run.insert(tx.conn)?;
+    let missed = due.count.saturating_sub(1);
     let mut data = job.data.0.as_object().cloned().unwrap_or_else(Map::new);
     data.insert("cronjob".into(), json!(job.id));
     data.insert("due".into(), json!(due.last));
-    data.insert("missed".into(), json!(due.count.saturating_sub(1)));
-    let happened = Happened::new(job.trigger_name.clone(), "tenant", tenant).with(Value::Object(data));
-    tx.because_of(id.0, |tx| tx.throw(happened))?;
-    Ok(id)
+    data.insert("missed".into(), json!(missed));
+    let beginning = Beginning {
+        tenant,
+        of: ("cronjob", RecordId::of(job.id.0), &job.name),
+        trigger: &job.trigger_name,
+        event: DomainEventId::new(),
+        bounds,
+        known: job.data.0.clone(),
+        detail: json!({ "thrown": job.trigger_name, "due": due.last, "missed": missed }),
+        data,
+    };
+    begin(tx, beginning)?.ok_or_else(|| Error::internal("a new event that was there"))
 }

@@ -257,7 +257,8 @@ pub const TEXTS: &[(&str, &str, &str)] = texts![
     "00000000000011_bounds",
     "00000000000012_cronjobs",
     "00000000000013_packs",
-    "00000000000014_chats"
+    "00000000000014_chats",
+    "00000000000015_inbound_webhooks"
 ];
 
 fn belong_to(conn: &mut DbConn, environment: &str, now: Timestamp) -> Result<()> {

@@ -408,6 +408,20 @@ table! { packs (id) {
     updated_at -> Instant,
 } }
 
+table! { inbound_webhooks (id) {
+    id -> Uuid,
+    tenant_id -> Uuid,
+    name -> Text,
+    description -> Text,
+    scheme -> Text,
+    trigger_name -> Text,
+    secret_sealed -> Binary,
+    bounds -> Jsonb,
+    is_enabled -> Bool,
+    created_at -> Instant,
+    updated_at -> Instant,
+} }
+
 table! { webhooks (id) {
     id -> Uuid,
     tenant_id -> Uuid,
@@ -547,6 +561,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     actions,
     action_runs,
     packs,
+    inbound_webhooks,
     webhooks,
     deliveries,
     outbox_places,

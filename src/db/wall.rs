@@ -33,12 +33,12 @@ const GRANT: &str = "DO $$ BEGIN EXECUTE format('GRANT USAGE ON SCHEMA %I TO doo
     GRANT SELECT, UPDATE ON tenants TO doorward_app; \
     GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO doorward_app; \
     GRANT SELECT, INSERT, UPDATE, DELETE ON actions, action_runs, webhooks, deliveries TO doorward_app; \
-    GRANT SELECT, INSERT, UPDATE, DELETE ON packs TO doorward_app;";
+    GRANT SELECT, INSERT, UPDATE, DELETE ON packs, inbound_webhooks TO doorward_app;";
 
 /// What is granted last tells that the rest is.
 const STANDS: &str = "SELECT coalesce((SELECT pg_has_role(oid, 'MEMBER') \
     AND has_schema_privilege(oid, current_schema(), 'USAGE') \
-    AND has_table_privilege(oid, to_regclass('packs')::oid, 'DELETE') \
+    AND has_table_privilege(oid, to_regclass('inbound_webhooks')::oid, 'DELETE') \
     FROM pg_roles WHERE rolname = 'doorward_app'), false) AS stands";
 
 #[derive(QueryableByName)]

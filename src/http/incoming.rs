@@ -40,6 +40,8 @@ pub struct Incoming {
     /// Not decoded yet.
     pub query: String,
     pub params: BTreeMap<String, String>,
+    /// By which another program's message is signed; of no other request.
+    pub signatures: Vec<(&'static str, String)>,
     /// Of a message of a socket: whose it is. No request says this.
     pub bound: Option<Bound>,
 }
@@ -70,6 +72,16 @@ const PROXIED: [HeaderName; 5] = [
     HeaderName::from_static("x-forwarded-host"),
     HeaderName::from_static("x-forwarded-proto"),
     HeaderName::from_static("x-real-ip"),
+];
+
+/// As Standard Webhooks, GitHub and Stripe sign, and what GitHub calls what happened.
+const SIGNATURES: [&str; 6] = [
+    "webhook-id",
+    "webhook-timestamp",
+    "webhook-signature",
+    "x-hub-signature-256",
+    "x-github-event",
+    "stripe-signature",
 ];
 
 /// Longer ones are cut: they are shown to people, never compared.
@@ -104,8 +116,19 @@ impl Incoming {
             by_proxy: proxies.trusts(peer_of(request).to_canonical()),
             query: request.query_string().to_owned(),
             params: params(request)?,
+            signatures: Vec::new(),
             bound: None,
         })
+    }
+
+    /// With what signs a message.
+    pub fn signed(mut self, request: &HttpRequest) -> Result<Self> {
+        for name in SIGNATURES {
+            if let Some(value) = single(request, &HeaderName::from_static(name))? {
+                self.signatures.push((name, value));
+            }
+        }
+        Ok(self)
     }
 
     /// Of nobody's request: a job's or a command's.
@@ -134,6 +157,7 @@ impl Incoming {
             by_proxy: false,
             query: String::new(),
             params: BTreeMap::new(),
+            signatures: Vec::new(),
             bound: None,
         }
     }

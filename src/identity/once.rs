@@ -63,6 +63,8 @@ impl Once {
         let input = match input {
             Input::Members(members) => json!([members]),
             Input::Call(call) => json!([call.params, call.data, call.query.told()]),
+            // Such a message says itself whether it came before.
+            Input::Bytes(body) => json!([body]),
         };
         Ok(Some(Self {
             id: RecordId::new(),

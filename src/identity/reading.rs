@@ -23,6 +23,9 @@ pub(super) async fn input(
     incoming: &Incoming,
     payload: Payload,
 ) -> Result<Input> {
+    if route.source == Source::Bytes {
+        return body(house, payload).await.map(Input::Bytes);
+    }
     if route.source != Source::Call {
         return members(house, route, incoming, payload).await.map(Input::Members);
     }
@@ -45,7 +48,7 @@ async fn members(house: &House, route: &Route, incoming: &Incoming, payload: Pay
     let queried = incoming::pairs(&incoming.query)?;
     let mut members = match (route.source, route.method) {
         (Source::Query, _) | (Source::Form, Method::Get) => from_text(&queried),
-        (Source::Json, Method::Delete) | (Source::Call, _) => Map::new(),
+        (Source::Json, Method::Delete) | (Source::Call | Source::Bytes, _) => Map::new(),
         (Source::Json, _) => object(json_body(house, incoming, payload).await?)?,
         (Source::Form, _) => form_body(house, incoming, payload).await?,
     };

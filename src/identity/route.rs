@@ -12,10 +12,14 @@ use serde_json::Value;
 
 use super::meters::Meters;
 use super::scope::Scope;
-use crate::base::error::{INVALID, Refusal};
-use crate::base::{Error, FieldError, RecordId, Result, TenantId};
+use crate::base::error::Refusal;
+use crate::base::{Error, RecordId, Result, TenantId};
 use crate::db::DbConn;
 use crate::http::{Answer, Reply, Tree};
+
+mod given;
+
+pub use given::read;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -56,6 +60,8 @@ pub enum Source {
     Form,
     /// A service's: query, body and path each by itself.
     Call,
+    /// The body as it came: a signature covers each byte of it.
+    Bytes,
 }
 
 /// What a request brought, as its route's source says.
@@ -64,6 +70,7 @@ pub enum Input {
     /// One object out of all of it.
     Members(Value),
     Call(Call),
+    Bytes(Vec<u8>),
 }
 
 /// A call of a service.
@@ -189,9 +196,26 @@ impl Route {
     {
         let run: Run = Arc::new(move |scope, input| match input {
             Input::Call(call) => Box::pin(handler(scope, call)),
-            Input::Members(_) => Box::pin(async { Err(Error::internal("a service without a call")) }),
+            _ => Box::pin(async { Err(Error::internal("a service without a call")) }),
         });
         Self::bare(method, path, access, Source::Call, run)
+    }
+
+    /// What takes a message that its sender signed, and reads it itself.
+    pub fn of_message<O, F, Fut>(path: &'static str, access: Access, handler: F) -> Self
+    where
+        O: Reply + 'static,
+        F: Fn(Scope, Vec<u8>) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<O>> + Send + 'static,
+    {
+        let run: Run = Arc::new(move |scope, input| {
+            let handler = handler.clone();
+            Box::pin(async move {
+                let Input::Bytes(body) = input else { return Err(Error::internal("no message")) };
+                Ok(handler(scope, body).await?.into_answer(0))
+            })
+        });
+        Self { output: O::schema, ..Self::bare(Method::Post, path, access, Source::Bytes, run) }
     }
 
     fn bare(method: Method, path: &'static str, access: Access, source: Source, run: Run) -> Self {
@@ -294,64 +318,6 @@ impl Route {
             answer.status = self.status;
         }
         Ok(answer)
-    }
-}
-
-/// Reads input into its type; what does not fit is named by its path.
-pub fn read<I: DeserializeOwned>(input: Value) -> Result<I> {
-    serde_path_to_error::deserialize(input).map_err(|error| {
-        let path = match error.path().to_string().as_str() {
-            "." => "$".to_string(),
-            path => format!("$.{path}"),
-        };
-        INVALID.with(vec![field_error(path, &error.into_inner().to_string())])
-    })
-}
-
-/// serde's words name types and members of ours, never what the caller sent; our own begin with their key.
-fn field_error(path: String, words: &str) -> FieldError {
-    if let Some((key, detail)) = words.split_once(": ")
-        && key.starts_with("validator.")
-        && !key.contains(' ')
-    {
-        return FieldError { path, key: key.to_string().into(), detail: detail.to_string().into() };
-    }
-    if let Some(rest) = words.strip_prefix("missing field `") {
-        let path = format!("{path}.{}", rest.trim_end_matches('`'));
-        return FieldError::new(path, "validator.undefined", "This member is required.");
-    }
-    if words.starts_with("unknown field") {
-        return FieldError::new(path, "validator.keys", "This member is not known here.");
-    }
-    if words.starts_with("unknown variant") {
-        let expected = words.split_once("expected ").map_or("", |(_, expected)| expected);
-        return FieldError::new(path, "validator.oneOf", format!("Expected {expected}."));
-    }
-    let expected = words.rsplit_once("expected ").map_or("", |(_, expected)| expected);
-    if words.starts_with("invalid value: integer") {
-        return FieldError::new(path, "validator.range", "This number is too small or too large.");
-    }
-    FieldError::new(path, "validator.type", kind(expected))
-}
-
-/// Words of JSON for serde's, which name types of ours.
-fn kind(expected: &str) -> &'static str {
-    match expected.split([' ', ',']).next().unwrap_or_default() {
-        "struct" => "Send an object.",
-        _ if expected.starts_with("a map") || expected == "map" => "Send an object.",
-        _ if expected.starts_with("a sequence")
-            || expected.contains("tuple")
-            || expected.contains("array") =>
-        {
-            "Send a list."
-        }
-        _ if expected.contains("string") || expected.contains("variant") => "Send text.",
-        _ if expected.contains("bool") => "Send true or false.",
-        "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" | "isize" => {
-            "Send a whole number."
-        }
-        "f32" | "f64" => "Send a number.",
-        _ => "This has another type than is taken here.",
     }
 }
 

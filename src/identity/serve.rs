@@ -160,7 +160,11 @@ async fn carry_out(
     known: &mut Known,
 ) -> Result<Answer> {
     edge::check(request, sizes(house))?;
-    let incoming = Arc::new(Incoming::read(request, id, &house.proxies)?);
+    let mut incoming = Incoming::read(request, id, &house.proxies)?;
+    if route.source == Source::Bytes {
+        incoming = incoming.signed(request)?;
+    }
+    let incoming = Arc::new(incoming);
     carry::carry(house, route, &incoming, known, input(house, route, &incoming, payload)).await
 }
 

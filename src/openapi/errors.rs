@@ -21,8 +21,8 @@ use crate::identity::route::Source;
 use crate::identity::token::{self, EXPIRED_TOKEN, INVALID_TOKEN, MISSING_TOKEN};
 use crate::identity::{Access, Method, Route, once, serve};
 use crate::{
-    actions, auth, authentication, cronjobs, development, jobs, management, packs, permissions, services,
-    sessions, tokens, users, webhooks,
+    actions, auth, authentication, cronjobs, development, inbound, jobs, management, packs, permissions,
+    services, sessions, tokens, users, webhooks,
 };
 
 /// Each file that declares refusals, below `src/`, with what it declares. A test reads the sources to compare.
@@ -49,6 +49,7 @@ pub fn declared() -> Vec<(&'static str, &'static [&'static Refusal])> {
         ("actions/events.rs", actions::events::ALL),
         ("webhooks/events.rs", webhooks::events::ALL),
         ("cronjobs/events.rs", cronjobs::events::ALL),
+        ("inbound/events.rs", inbound::events::ALL),
         ("packs/events.rs", packs::events::ALL),
         ("auth/account/events/mod.rs", auth::account::events::ALL),
         ("auth/password/events/mod.rs", auth::password::events::ALL),

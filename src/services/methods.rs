@@ -87,7 +87,7 @@ impl<R: Resource> Service<R> {
         F: Fn(Scope, I) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<Id<K>>> + Send + 'static,
     {
-        let about = format!("Make a {}.", R::ONE);
+        let about = format!("Make {}.", a::<R>());
         let make: Make = Arc::new(move |scope, data| {
             let making = handler(scope, read::<I>(data)?);
             Ok(Box::pin(async move { Ok(Id::of(making.await?.0)) }))
@@ -104,7 +104,7 @@ impl<R: Resource> Service<R> {
         F: Fn(Scope, Id<K>, I) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        let about = format!("Change a {}. Absent members stay as they are; null takes away.", R::ONE);
+        let about = format!("Change {}. Absent members stay as they are; null takes away.", a::<R>());
         self.offer(Method::Patch, ("/{id}", "patch", about), access, changing(handler))
             .shape(1, |route| takes::<I>(route).shows::<R::Row>().refuses(&[&UNKNOWN, &CHANGED]))
     }
@@ -117,7 +117,7 @@ impl<R: Resource> Service<R> {
         F: Fn(Scope, Id<K>, I) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        let about = format!("Write a {} anew. Absent members become null.", R::ONE);
+        let about = format!("Write {} anew. Absent members become null.", a::<R>());
         self.offer(Method::Put, ("/{id}", "update", about), access, changing(handler))
             .shape(1, |route| takes::<I>(route).shows::<R::Row>().refuses(&[&UNKNOWN, &CHANGED]))
     }
@@ -128,7 +128,7 @@ impl<R: Resource> Service<R> {
         F: Fn(Scope, Id<K>) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        let about = format!("Remove a {}, and be told what it was.", R::ONE);
+        let about = format!("Remove {}, and be told what it was.", a::<R>());
         let remove: Change = Arc::new(move |scope, id, _| Ok(Box::pin(handler(scope, Id::of(id.0)))));
         self.offer(Method::Delete, ("/{id}", "remove", about), access, Doing::Remove(remove))
             .shape(1, |route| route.shows::<R::Row>().refuses(&[&UNKNOWN, &CHANGED]))
@@ -154,7 +154,7 @@ impl<R: Resource> Service<R> {
     pub fn several(mut self) -> Self {
         let Some(one) = self.routes.last().cloned() else { return self };
         let name = lasting(format!("{}_several", one.name));
-        let about = lasting(one.summary.replacen(&format!("a {}", R::ONE), "all that the query finds", 1));
+        let about = lasting(one.summary.replacen(&a::<R>(), "all that the query finds", 1));
         self.routes.push(one.at(R::PATH).named(name, about));
         self.shape(1, |route| route.refuses(&[&NOT_SEVERAL, &TOO_MANY]))
     }
@@ -215,6 +215,12 @@ where
 
 fn takes<I: JsonSchema>(route: Route) -> Route {
     route.takes(|generator| Some(generator.subschema_for::<I>()))
+}
+
+/// `an action`, `a role`; and `a user`, as it is said.
+fn a<R: Resource>() -> String {
+    let is_vowel = R::ONE.starts_with(['a', 'e', 'i', 'o']);
+    format!("{} {}", if is_vowel { "an" } else { "a" }, R::ONE)
 }
 
 /// `/conf/people` is `people`.

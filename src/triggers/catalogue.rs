@@ -36,6 +36,9 @@ pub const BEFORE: &[Trigger] = triggers! {
     "doorward.cronjob.pre.create" of "cronjob": "Somebody is about to make a cron job." { "name": "What it is to be called.", "trigger": "What it throws." }
     "doorward.cronjob.pre.delete" of "cronjob": "Somebody is about to take a cron job away." {}
     "doorward.cronjob.pre.patch" of "cronjob": "Somebody is about to change a cron job." { "members": "Which members." }
+    "doorward.inboundWebhook.pre.create" of "inboundWebhook": "Somebody is about to make an inbound webhook." { "name": "What it is to be called.", "trigger": "What its messages throw." }
+    "doorward.inboundWebhook.pre.delete" of "inboundWebhook": "Somebody is about to take an inbound webhook away." {}
+    "doorward.inboundWebhook.pre.patch" of "inboundWebhook": "Somebody is about to change an inbound webhook." { "members": "Which members." }
     "doorward.invitation.pre.accept" of "invitation": "An invitation is about to be accepted." { "email": "Whose it is.", "emailDomain": "What stands behind the @.", "user": "Who accepts it by a login; null for somebody new." }
     "doorward.invitation.pre.create" of "invitation": "Somebody is about to be invited." { "email": "Who.", "emailDomain": "What stands behind the @.", "roles": "To which roles, by their identifiers." }
     "doorward.invitation.pre.delete" of "invitation": "An invitation is about to be taken back." {}
@@ -64,6 +67,9 @@ pub const ALL: &[Trigger] = triggers! {
     "doorward.cronjob.post.create" of "cronjob": "A cron job was made." { "name": "What it is called." }
     "doorward.cronjob.post.delete" of "cronjob": "A cron job was taken away." { "name": "What it was called." }
     "doorward.cronjob.post.patch" of "cronjob": "A cron job was changed." { "name": "What it is called." }
+    "doorward.inboundWebhook.post.create" of "inboundWebhook": "An inbound webhook was made." { "name": "What it is called." }
+    "doorward.inboundWebhook.post.delete" of "inboundWebhook": "An inbound webhook was taken away." { "name": "What it was called." }
+    "doorward.inboundWebhook.post.patch" of "inboundWebhook": "An inbound webhook was changed." { "name": "What it is called." }
     "doorward.invitation.post.accept" of "invitation": "Somebody accepted an invitation." { "user": "Who it is now." }
     "doorward.invitation.post.create" of "invitation": "Somebody was invited." {}
     "doorward.invitation.post.delete" of "invitation": "An invitation was taken back." {}

@@ -20,6 +20,7 @@ mod faults;
 mod ground;
 mod guard;
 mod house;
+mod inbound;
 mod inbox;
 mod jobs;
 mod kit;

@@ -123,7 +123,7 @@ async fn as_everybody(
                 let form = format!("token={access}");
                 request.header("content-type", "application/x-www-form-urlencoded").body(form)
             }
-            (Source::Json | Source::Call, _) => request.json(&json!({})),
+            (Source::Json | Source::Call | Source::Bytes, _) => request.json(&json!({})),
         }
     };
     let nobody = Reply::of(request()).await.text;

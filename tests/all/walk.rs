@@ -180,6 +180,16 @@ fn a_cron_job_is_made_tried_and_heard_as_the_guide_says() {
 }
 
 #[test]
+fn another_programs_message_is_signed_and_heard_as_the_guide_says() {
+    let server = Running::start();
+
+    let said = server.walk("docs/inbound.md", 8080);
+
+    assert!(said.contains("{\"success\":true}"), "{said}");
+    assert!(said.trim_end().ends_with("heard"), "{said}");
+}
+
+#[test]
 fn a_pack_is_compared_installed_upgraded_and_removed_as_the_guide_says() {
     let server = Running::start();
 

@@ -267,6 +267,11 @@ const SEALED: &[(&str, &str, &str)] = &[
         "SELECT user_id AS id, tenant_id, secret_sealed AS sealed FROM totp_settings",
     ),
     ("digid_logins", "bsn_sealed", "SELECT user_id AS id, tenant_id, bsn_sealed AS sealed FROM digid_logins"),
+    (
+        "inbound_webhooks",
+        "secret_sealed",
+        "SELECT id, tenant_id, secret_sealed AS sealed FROM inbound_webhooks",
+    ),
     ("webhooks", "secret_sealed", "SELECT id, tenant_id, secret_sealed AS sealed FROM webhooks"),
     (
         // Sealed as the secret that it was.

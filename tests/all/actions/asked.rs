@@ -91,6 +91,16 @@ async fn of_cron_jobs(ada: &Desk<'_>) -> Vec<Attempt> {
     ]
 }
 
+async fn of_inbound(ada: &Desk<'_>) -> Vec<Attempt> {
+    let inbound = |name: &str| json!({ "name": name, "trigger": "x.never" });
+    let one = format!("/inbound-webhooks/{}", id_of(ada, "/inbound-webhooks", inbound("one")).await);
+    vec![
+        ("doorward.inboundWebhook.pre.create", Method::POST, "/inbound-webhooks".into(), inbound("two")),
+        ("doorward.inboundWebhook.pre.patch", Method::PATCH, one.clone(), json!({ "description": "x" })),
+        ("doorward.inboundWebhook.pre.delete", Method::DELETE, one, Value::Null),
+    ]
+}
+
 async fn of_packs(ada: &Desk<'_>) -> Vec<Attempt> {
     let pack = |name: &str, version: &str| json!({ "pack": { "name": name, "version": version } });
     let one = format!("/packs/{}", id_of(ada, "/packs", pack("one", "1")).await);
@@ -153,7 +163,9 @@ async fn hook_4_every_change_of_what_a_tenant_has_is_asked_about(ground: Ground)
     let house = start(ground).await;
     let door = house.app.native("a").await;
     let ada = Desk::admin(&house.app, &door, "ada@a.example").await;
-    let rules = [of_rules(&ada).await, of_cron_jobs(&ada).await, of_packs(&ada).await].concat();
+    let rules =
+        [of_rules(&ada).await, of_cron_jobs(&ada).await, of_packs(&ada).await, of_inbound(&ada).await]
+            .concat();
     let attempts = [of_roles(&ada, "auth:user:list").await, rules, of_people(&ada).await].concat();
 
     let mut points: BTreeSet<&str> = ELSEWHERE.into();

@@ -137,7 +137,7 @@ pub fn asked(app: &App, door: &Door, (route, path): (&Route, &str), input: &Valu
         _ if of_query => request,
         Source::Query => request,
         Source::Call if route.method.word() == "DELETE" => request,
-        Source::Json | Source::Call => {
+        Source::Json | Source::Call | Source::Bytes => {
             let body: Map<String, Value> = input.as_object().unwrap().clone();
             let own = body.into_iter().filter(|(name, _)| !route.path.contains(&format!("{{{name}}}")));
             request.json(&Value::Object(own.collect()))

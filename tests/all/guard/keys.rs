@@ -3,7 +3,9 @@
 use diesel::prelude::*;
 use doorward::base::{RecordId, SessionId, SigningKeyId, TenantId, UserId};
 use doorward::components::vault::{MasterKey, Place, Vault};
-use doorward::db::schema::{digid_logins, idempotency_keys, sessions, signing_keys, totp_settings, webhooks};
+use doorward::db::schema::{
+    digid_logins, idempotency_keys, inbound_webhooks, sessions, signing_keys, totp_settings, webhooks,
+};
 use doorward::db::{DbConn, Json};
 use doorward::management::entity::rules;
 
@@ -144,6 +146,12 @@ fn sealed_rows(
     let made = (w::created_at.eq(START), w::updated_at.eq(START));
     let both = (w::secret_sealed.eq(&sealed), w::previous_sealed.eq(&sealed));
     diesel::insert_into(w::table).values((whose, words, made, both)).execute(conn).unwrap();
+    use inbound_webhooks as n;
+    let secret = n::secret_sealed.eq(seal("inbound_webhooks", "secret_sealed"));
+    let whose = (n::id.eq(RecordId::of(user.0)), n::tenant_id.eq(tenant), n::is_enabled.eq(false), secret);
+    let words = (n::name.eq(""), n::description.eq(""), n::scheme.eq("gitHub"), n::trigger_name.eq("x.a"));
+    let made = (n::bounds.eq(Json(Vec::<String>::new())), n::created_at.eq(START), n::updated_at.eq(START));
+    diesel::insert_into(n::table).values((whose, words, made)).execute(conn).unwrap();
     use idempotency_keys as i;
     let answer = seal("idempotency_keys", "answer_sealed");
     let whose = (i::id.eq(RecordId::of(user.0)), i::tenant_id.eq(tenant), i::created_at.eq(START));
@@ -175,12 +183,14 @@ async fn key_4_verify_opens_every_sealed_column_there_is(ground: Ground) {
 
     let both = (webhooks::secret_sealed.eq(&totp), webhooks::previous_sealed.eq(&totp));
     diesel::update(webhooks::table).set(both).execute(conn).unwrap();
+    let secret = inbound_webhooks::secret_sealed.eq(&totp);
+    diesel::update(inbound_webhooks::table).set(secret).execute(conn).unwrap();
 
     let mut told: Vec<&str> =
         rules::unopened(conn, &vault).unwrap().iter().map(|fault| fault.table).collect();
     told.sort_unstable();
-    let tables = ["digid_logins", "idempotency_keys", "sessions", "signing_keys", "totp_settings"];
-    assert_eq!(told, [&tables[..], &["webhooks"; 2]].concat());
+    let tables = ["digid_logins", "idempotency_keys", "inbound_webhooks", "sessions", "signing_keys"];
+    assert_eq!(told, [&tables[..], &["totp_settings", "webhooks", "webhooks"]].concat());
     let schema = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/db/schema.rs")).unwrap();
     let columns = schema
         .lines()

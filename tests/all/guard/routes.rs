@@ -65,6 +65,8 @@ async fn priv_7_members_that_no_route_knows_are_refused(ground: Ground) {
             let path = path.replace("{delivery}", &doorward::base::DeliveryId::new().to_string());
             let path = path.replace("{action}", &doorward::base::ActionId::new().to_string());
             let path = path.replace("{cronjob}", &doorward::base::CronJobId::new().to_string());
+            let path = path.replace("{inboundWebhook}", &doorward::base::InboundWebhookId::new().to_string());
+            let path = path.replace("{tenant}/{hook}", &format!("{user}/{user}"));
             let path = path.replace("{job}", &doorward::base::JobId::new().to_string());
             assert!(!path.contains('{'), "{path}: what is its parameter?");
             let method: Method = route.method.word().parse().unwrap();

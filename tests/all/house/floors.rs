@@ -28,7 +28,7 @@ const FLOORS: &[&[&str]] = &[
     &["triggers"],
     &["webhooks"],
     &["actions"],
-    &["cronjobs"],
+    &["cronjobs", "inbound"],
     &["packs"],
     &["auth"],
     &["authentication"],

@@ -35,6 +35,7 @@ struct Things {
     action: String,
     webhook: String,
     cronjob: String,
+    inbound: String,
     pack: String,
     /// Of that action.
     run: Value,
@@ -53,6 +54,7 @@ impl Things {
         let webhook = desk.send("/webhooks", webhook).await;
         let cronjob = json!({ "name": name, "expression": "0 0 1 1 *", "trigger": "x.heard" });
         let cronjob = desk.send("/cronjobs", cronjob).await;
+        let inbound = desk.send("/inbound-webhooks", json!({ "name": name, "trigger": "x.heard" })).await;
         let pack = json!({ "pack": { "name": name, "version": "1" } });
         let pack = desk.send("/packs", pack).await;
         desk.app.session(desk.door, desk.user).await;
@@ -68,6 +70,7 @@ impl Things {
             action,
             webhook: webhook.says("id").to_owned(),
             cronjob: cronjob.says("id").to_owned(),
+            inbound: inbound.says("id").to_owned(),
             pack: pack.says("id").to_owned(),
             run,
         }
@@ -86,6 +89,8 @@ impl Things {
             "id" if of_service == "jobs" => self.run["id"].as_str().map(str::to_owned),
             "id" if of_service == "cronjobs" => Some(self.cronjob.clone()),
             "cronjob" => Some(self.cronjob.clone()),
+            "id" if of_service == "inbound-webhooks" => Some(self.inbound.clone()),
+            "inboundWebhook" => Some(self.inbound.clone()),
             "id" if of_service == "packs" => Some(self.pack.clone()),
             "id" if of_service == "actions" => Some(self.action.clone()),
             "id" if of_service == "action-runs" => self.run["id"].as_str().map(str::to_owned),
@@ -136,6 +141,7 @@ async fn ten_3_an_id_of_another_tenant_is_as_good_as_none_wherever_one_is_taken(
                 ours.ask(Verb::DELETE, &format!("/actions/{}", things.action), None).await;
                 ours.ask(Verb::DELETE, &format!("/webhooks/{}", things.webhook), None).await;
                 ours.ask(Verb::DELETE, &format!("/cronjobs/{}", things.cronjob), None).await;
+                ours.ask(Verb::DELETE, &format!("/inbound-webhooks/{}", things.inbound), None).await;
                 ours.ask(Verb::DELETE, &format!("/packs/{}", things.pack), None).await;
             }
             found.insert(format!("{} {} {place}", route.method.word(), route.path), cells);

@@ -217,6 +217,7 @@ impl<'t> Visitor<'t> {
         self.reactions(home).await;
         self.webhooks(home).await;
         self.cronjobs(home).await;
+        self.inbound(home).await;
         self.packs(home).await;
         self.services(home).await;
         self.invite(home).await;
@@ -247,6 +248,7 @@ impl<'t> Visitor<'t> {
             "webhooks",
             "deliveries",
             "cronjobs",
+            "inbound-webhooks",
             "packs",
             "jobs",
         ] {
@@ -380,6 +382,32 @@ impl<'t> Visitor<'t> {
         );
         assert_eq!(app.get_as(door, by, &format!("{one}/upcoming")).await.status, 200);
         assert_eq!(app.post_as(door, by, &format!("{one}/run"), json!({})).await.status, 200);
+        let gone = app.request(door, Method::DELETE, &one).bearer_auth(by);
+        assert_eq!(Reply::of(gone).await.status, 200);
+    }
+
+    /// Three inbound webhooks, of which one is taken away.
+    async fn inbound(&self, home: &Home) {
+        let (app, door, by) = (&self.app, &home.door, &home.admin.access);
+        let at = "/api/v1/inbound-webhooks";
+        let mut made = Vec::new();
+        for number in 0..3 {
+            let inbound = json!({ "name": format!("{number} {}", home.tag), "trigger": "x.came" });
+            made.push(app.post_as(door, by, at, inbound).await);
+        }
+        let one = format!("{at}/{}", made[2].says("id"));
+        let change = app.request(door, Method::PATCH, &one).bearer_auth(by);
+        let changed = Reply::of(change.json(&json!({ "name": format!("last {}", home.tag) }))).await;
+        assert_eq!(changed.status, 200, "{}", changed.text);
+        let secret = app.get_as(door, by, &format!("{at}/{}/secret", made[0].says("id"))).await;
+        let body = r#"{"type":"came"}"#;
+        let headers =
+            crate::inbound::signed(secret.says("secret"), ("size", app.clock.now().seconds()), body);
+        let mut message = app.request(door, Method::POST, made[0].says("path")).body(body);
+        for (name, value) in headers {
+            message = message.header(name, value);
+        }
+        assert_eq!(Reply::of(message).await.status, 200);
         let gone = app.request(door, Method::DELETE, &one).bearer_auth(by);
         assert_eq!(Reply::of(gone).await.status, 200);
     }

@@ -102,6 +102,23 @@ impl Tour<'_> {
         assert_eq!(self.ask(removed).await.status, 200);
     }
 
+    /// One is made, changed, knocked at, looked at and taken away.
+    pub(super) async fn inbound(&mut self, admin: &Holder) {
+        let (at, by, native) = ("/api/v1/inbound-webhooks", admin.access.clone(), self.native.clone());
+        let made = self.done(&by, at, json!({ "name": "Nova", "trigger": "x.nova" })).await;
+        let (one, door) = (format!("{at}/{}", made.says("id")), made.says("path").to_owned());
+        let changed = self.request(&native, Method::PATCH, &one).bearer_auth(&by);
+        assert_eq!(self.ask(changed.json(&json!({ "description": "Nova" }))).await.status, 200);
+        let secret = self.get_as(&by, &format!("{one}/secret")).await.says("secret").to_owned();
+        self.secrets.push(secret);
+        for path in [at, &one] {
+            assert_eq!(self.get_as(&by, path).await.status, 200, "{path}");
+        }
+        assert_eq!(self.post(&door, json!({ "type": "nova" })).await.status, 401, "nobody signed it");
+        let removed = self.request(&native, Method::DELETE, &one).bearer_auth(&by);
+        assert_eq!(self.ask(removed).await.status, 200);
+    }
+
     /// Somebody of another tenant comes and is sent away.
     pub(super) async fn guests(&mut self, admin: &Holder) {
         let (by, native) = (admin.access.clone(), self.native.clone());

@@ -54,6 +54,7 @@ impl<'a> Tour<'a> {
         self.actions(&admin).await;
         self.webhooks(&admin).await;
         self.cronjobs(&admin).await;
+        self.inbound(&admin).await;
         self.packs(&admin).await;
         self.guests(&admin).await;
         self.sessions().await;
