@@ -100,16 +100,22 @@ async fn a_trigger_that_waits_is_not_thrown_for_an_action_that_is_gone(ground: G
     let door = app.native("a").await;
     let mut ada = Desk::admin(&app, &door, "ada@a.example").await;
     let (waits, hears) = (ada.makes(later()).await, ada.makes(echo("x.later", "x.heard")).await);
+    let mut other = later();
+    other["name"] = json!("another");
+    let other = ada.makes(other).await;
     ada.rename(ada.user, "Augusta").await;
     ada.ended(&waits, 1).await;
+    ada.ended(&other, 1).await;
 
     let gone = ada.ask(Method::DELETE, &format!("/actions/{waits}"), None).await;
     assert_eq!(gone.status, 200, "{}", gone.text);
+    let off = ada.patch(&format!("/actions/{other}"), json!({ "isEnabled": false })).await;
+    assert_eq!(off.status, 200, "{}", off.text);
     ada.waits(86_401).await;
 
-    until("its job is over", async || {
-        let jobs = ada.look("/jobs?name=actions.throw").await;
-        jobs.json["data"][0]["state"] == "done"
+    until("their jobs are over", async || {
+        let jobs = ada.look("/jobs?name=actions.throw&state=done").await;
+        jobs.json["data"].as_array().unwrap().len() == 2
     })
     .await;
     assert_eq!(ada.runs(&hears).await.len(), 0);
