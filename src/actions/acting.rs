@@ -8,7 +8,7 @@ use super::events::{BROKEN_RULE, NOBODY, NOT_ALLOWED, UNKNOWN_ROLE};
 use super::handlers::Doing;
 use super::later::{self, Later};
 use super::mailing;
-use crate::base::{ActionRunId, Result, RoleId, TenantId, UserId};
+use crate::base::{ActionRunId, RecordId, Result, RoleId, TenantId, UserId};
 use crate::db::tx::{Happened, Tx};
 use crate::identity::{House, User};
 use crate::permissions::entity::{self, Role};
@@ -98,7 +98,8 @@ fn told(tx: &mut Tx, doing: &Doing, about: &About<'_>) -> Result<Option<Value>> 
             json!({ "sent": is_new })
         }
         Doing::Chat(webhook, text) => {
-            webhooks::steps::say(tx, *webhook, (about.envelope, text))?;
+            let cause = about.run.map_or_else(RecordId::new, |run| RecordId::of(run.0));
+            webhooks::steps::say(tx, *webhook, (cause, about.envelope, text))?;
             json!({ "said": true })
         }
         _ => return Ok(None),

@@ -1,5 +1,7 @@
 //! Audit records in the database. They are read and never changed.
 
+pub mod followed;
+
 use diesel::prelude::*;
 
 use crate::base::{AuditId, RecordId, RequestId, SessionId, TenantId, Timestamp, UserId};

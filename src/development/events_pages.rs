@@ -6,9 +6,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::audit::entity::followed::{Followed, Kind};
+use crate::audit::events::followed;
 use crate::base::error::NOT_FOUND;
 use crate::base::{RequestId, Result};
-use crate::components::pages::development::{self as pages, Bar, Request};
+use crate::components::pages::development::{self as pages, Bar, Consequence, Request};
 use crate::components::pages::{HEADERS, Rendered};
 use crate::components::recorder::{Step, Tree};
 use crate::http::answer::Content;
@@ -53,8 +55,9 @@ pub struct One {
 async fn one(scope: Scope, asked: One) -> Result<Answer> {
     let tree = scope.house.recorder.find(asked.id).ok_or_else(|| NOT_FOUND.error())?;
     let bars: Vec<_> = bars(&tree);
+    let followed: Vec<_> = followed(&scope, asked.id).await?.into_iter().map(consequence).collect();
     let summary = summary(&tree, tenant_of(&scope, &tree).await);
-    Ok(page(pages::request(&scope.house.templates, &summary, &bars)?))
+    Ok(page(pages::request(&scope.house.templates, &summary, (&bars, &followed))?))
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -133,6 +136,26 @@ fn refusal(tree: &Tree) -> Option<String> {
     match tree.says("reason") {
         Some(reason) => Some(format!("{key} ({reason})")),
         None => Some(key.to_string()),
+    }
+}
+
+fn consequence(one: Followed) -> Consequence {
+    let word = match one.kind {
+        Kind::Event => "event",
+        Kind::Run => "action",
+        Kind::Job => "job",
+        Kind::Delivery => "delivery",
+    };
+    // What the recorder knows of too.
+    let is_step = matches!(one.kind, Kind::Run | Kind::Job);
+    Consequence {
+        kind: word,
+        page: is_step.then(|| one.id.to_string()),
+        name: one.name,
+        depth: one.depth,
+        at: one.at,
+        state: one.state,
+        reason: one.reason,
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::entity::{Delivery, Webhook};
 use super::events::UNKNOWN_WEBHOOK;
-use crate::base::{DomainEventId, Error, Result, WebhookId};
+use crate::base::{DomainEventId, Error, RecordId, Result, WebhookId};
 use crate::db::tx::Tx;
 
 /// Tells it of what happened. An event reaches a webhook once: false when it is told already.
@@ -14,9 +14,13 @@ pub fn tell(tx: &mut Tx, webhook: WebhookId, envelope: &Value) -> Result<bool> {
     send(tx, webhook, (event, envelope, None))
 }
 
-/// Says something in the chat behind it, each time that it is asked to: of one event several things may be said.
-pub fn say(tx: &mut Tx, webhook: WebhookId, (envelope, text): (&Value, &str)) -> Result<bool> {
-    send(tx, webhook, (DomainEventId::new(), envelope, Some(text)))
+/// Says something in the chat behind it: of one event several things may be said, each by another cause.
+pub fn say(
+    tx: &mut Tx,
+    webhook: WebhookId,
+    (cause, envelope, text): (RecordId, &Value, &str),
+) -> Result<bool> {
+    send(tx, webhook, (DomainEventId::of(cause.0), envelope, Some(text)))
 }
 
 fn send(

@@ -1,4 +1,5 @@
-//! `doorward events show`: one request, from the memory of a development server and from the audit of any.
+//! `doorward events show`: one request, from the memory of a development server, from the audit of any, and with all that
+//! followed from it.
 
 use std::process::ExitCode;
 
@@ -8,7 +9,8 @@ use super::feed::Feed;
 use super::told::Told;
 use super::tree::tree;
 use crate::audit::entity::AuditRecord;
-use crate::audit::events::by_request;
+use crate::audit::entity::followed::{Followed, Kind};
+use crate::audit::events::{by_request, followed};
 use crate::base::{RequestId, Result};
 use crate::cli::desk::{self, at_desk};
 use crate::cli::settings::Flags;
@@ -21,7 +23,9 @@ const AFTER: &str = "\
 The id stands in every answer, as `doorward-request-id`, and in every error, as
 `requestId`. The audit is asked in the database, so this works in every
 environment and for every node; the steps are known to a running development
-server alone.
+server alone. What followed is told as a tree: what happened, which actions
+heard it, what they did, and what happened by that. The id of an event, a run or
+a job shows what followed from it.
 Exit code 5 if nobody knows the request.
 
 Example:
@@ -47,14 +51,15 @@ pub fn run(flags: &Flags, show: &Show) -> Done {
             false => None,
         };
         let records = told_of(&scope, by_request(&scope, show.id).await?).await?;
-        if told.is_none() && records.is_empty() {
+        let followed = followed(&scope, show.id).await?;
+        if told.is_none() && records.is_empty() && followed.is_empty() {
             eprintln!("{}", unknown(show.id, developing));
             return Ok(ExitCode::from(NO));
         }
         if show.json {
-            desk::json(&json!({ "request": told, "audit": records }));
+            desk::json(&json!({ "request": told, "audit": records, "followed": followed }));
         } else {
-            say(&page(told.as_ref(), &records));
+            say(&page(told.as_ref(), &records, &followed));
         }
         Ok(desk::OK)
     })
@@ -98,13 +103,36 @@ async fn told_of(scope: &Scope, records: Vec<AuditRecord>) -> Result<Vec<Value>>
     Ok(told)
 }
 
-fn page(told: Option<&Value>, records: &[Value]) -> String {
+fn page(told: Option<&Value>, records: &[Value], followed: &[Followed]) -> String {
     let steps = told.map(|told| tree(&Told(told)));
     let audit = (!records.is_empty()).then(|| {
         let lines = records.iter().map(|record| entry(&Told(record)));
         format!("{}\n{}", paint(Ink::Bold, "In the audit"), lines.collect::<Vec<_>>().join("\n"))
     });
-    steps.into_iter().chain(audit).collect::<Vec<_>>().join("\n\n")
+    let after = (!followed.is_empty()).then(|| {
+        let lines: Vec<String> = followed.iter().map(consequence).collect();
+        format!("{}\n{}", paint(Ink::Bold, "What followed"), lines.join("\n"))
+    });
+    steps.into_iter().chain(audit).chain(after).collect::<Vec<_>>().join("\n\n")
+}
+
+/// `  action Guests  done`, each under what it follows from.
+fn consequence(one: &Followed) -> String {
+    let what = match one.kind {
+        Kind::Event => String::new(),
+        Kind::Run => "action ".to_owned(),
+        Kind::Job => "job ".to_owned(),
+        Kind::Delivery => "to ".to_owned(),
+    };
+    let state = one.state.as_deref().unwrap_or_default();
+    let ink = match state {
+        "done" | "success" => Ink::Green,
+        "failed" | "dead" | "denied" | "stopped" => Ink::Red,
+        _ => Ink::Yellow,
+    };
+    let reason = one.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let line = format!("{}{what}{}  {}{reason}", "  ".repeat(one.depth + 1), one.name, paint(ink, state));
+    format!("{}  {}", line.trim_end(), paint(Ink::Dim, &one.id.to_string()))
 }
 
 fn entry(record: &Told<'_>) -> String {

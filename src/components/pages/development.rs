@@ -80,6 +80,19 @@ pub struct Bar {
     pub fields: Vec<(String, String)>,
 }
 
+/// What followed from a request: each stands after what it follows from, one deeper.
+#[derive(Debug, Clone)]
+pub struct Consequence {
+    pub kind: &'static str,
+    /// Of a job: its own waterfall.
+    pub page: Option<String>,
+    pub name: String,
+    pub depth: usize,
+    pub at: Timestamp,
+    pub state: Option<String>,
+    pub reason: Option<String>,
+}
+
 /// Deeper spans keep the last indent: the style sheet knows so many.
 const DEEPEST: usize = 12;
 
@@ -115,7 +128,11 @@ pub fn requests(templates: &Templates, requests: &[Request]) -> Result<Rendered>
     render(templates, "requests", context! { requests => rows })
 }
 
-pub fn request(templates: &Templates, request: &Request, bars: &[Bar]) -> Result<Rendered> {
+pub fn request(
+    templates: &Templates,
+    request: &Request,
+    (bars, followed): (&[Bar], &[Consequence]),
+) -> Result<Rendered> {
     let end = bars.iter().map(|bar| bar.offset + bar.took).max().unwrap_or_default().max(request.took);
     let ticks: Vec<_> =
         (0..=4).map(|quarter| context! { at => quarter * 25, label => millis(end * quarter / 4) }).collect();
@@ -132,7 +149,23 @@ pub fn request(templates: &Templates, request: &Request, bars: &[Bar]) -> Result
         }
     };
     let rows: Vec<_> = bars.iter().take(2000).map(line).collect();
-    render(templates, "request", context! { request => request_line(request), bars => rows, ticks })
+    let followed: Vec<_> = followed.iter().map(consequence).collect();
+    let values = context! { request => request_line(request), bars => rows, ticks, followed };
+    render(templates, "request", values)
+}
+
+fn consequence(one: &Consequence) -> Value {
+    let state = one.state.as_deref().unwrap_or_default();
+    context! {
+        kind => one.kind,
+        page => one.page.clone(),
+        name => one.name.clone(),
+        depth => one.depth.min(DEEPEST),
+        clock => clock(one.at),
+        mood => match state { "done" => "fine", "failed" | "dead" | "denied" | "stopped" => "failed", _ => "refused" },
+        state,
+        reason => one.reason.clone(),
+    }
 }
 
 fn render(templates: &Templates, name: &str, values: Value) -> Result<Rendered> {

@@ -115,6 +115,26 @@ fn bar(name: &str, depth: usize, span: (u64, u64), fields: &[(&str, &str)]) -> B
     Bar { name: name.into(), depth, offset, took, refusal, fields }
 }
 
+fn consequences() -> Vec<dev::Consequence> {
+    let one = |kind, name: &str, depth, state: Option<&str>, reason: Option<&str>| dev::Consequence {
+        kind,
+        page: (kind == "action" || kind == "job").then(|| "0199f2c1-7a10-7bb3-9d5c-0a4be1d2c3f4".to_owned()),
+        name: name.to_owned(),
+        depth,
+        at: Timestamp::EPOCH,
+        state: state.map(str::to_owned),
+        reason: reason.map(str::to_owned),
+    };
+    vec![
+        one("event", "doorward.user.post.create", 0, None, None),
+        one("action", "Who comes from outside", 1, Some("done"), None),
+        one("event", "x.guest", 2, None, None),
+        one("action", "Tell the owner", 3, Some("done"), None),
+        one("job", "mail.send", 4, Some("queued"), None),
+        one("delivery", "hooks.example.com", 1, Some("failed"), Some("answered 500")),
+    ]
+}
+
 fn development(templates: &Templates, name: &str) -> Vec<(String, String)> {
     let mails = kept(templates, name);
     let verify = mails.last().unwrap();
@@ -156,7 +176,7 @@ fn development(templates: &Templates, name: &str) -> Vec<(String, String)> {
         ("dev-mail-source".into(), tab(Tab::Source)),
         ("dev-mail-links".into(), tab(Tab::Links)),
         ("dev-requests".into(), dev::requests(templates, &requests).unwrap().html),
-        ("dev-request".into(), dev::request(templates, &requests[0], &bars).unwrap().html),
+        ("dev-request".into(), dev::request(templates, &requests[0], (&bars, &consequences())).unwrap().html),
     ]
 }
 

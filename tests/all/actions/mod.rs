@@ -5,6 +5,7 @@ mod before;
 mod bounds;
 mod chains;
 mod claims;
+mod followed;
 pub mod kit;
 mod mailing;
 mod making;
